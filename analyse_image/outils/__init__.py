@@ -1,0 +1,1 @@
+"""Outils des labos : ce qu'un labo utilise sans l'enseigner."""

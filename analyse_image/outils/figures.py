@@ -1,0 +1,317 @@
+"""Ce qu'un labo montre : grilles d'images, courbes, matrices de confusion, convolutions, probabilités."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.patches import Rectangle
+
+BLEU, ORANGE, GRIS = "#2b6cb0", "#dd6b20", "#a0aec0"
+
+
+def appliquer_style():
+    """Fixe une fois le style des figures : lisible à l'écran, léger dans le notebook (80 points/pouce)."""
+    plt.rcParams.update(
+        {
+            "figure.dpi": 80,
+            "savefig.dpi": 80,
+            "figure.constrained_layout.use": True,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": 11,
+            "axes.prop_cycle": plt.cycler(color=[BLEU, ORANGE, "#38a169", "#805ad5", "#e53e3e"]),
+            "image.cmap": "gray",
+            "image.interpolation": "nearest",
+        }
+    )
+
+
+def afficher_vignettes(images, titres=None, colonnes=10, cote=1.1, vmin=0, vmax=None):
+    """Montre des images (n, h, l) ou (n, h, l, 1) en grille ; `titres` : n textes courts, ou rien."""
+    images = np.asarray(images)
+    images = images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images
+    vmax = vmax or (255 if images.dtype == np.uint8 else max(1, images.max()))
+    lignes = -(-len(images) // colonnes)
+    hauteur = cote * (1.25 if titres is not None else 1)
+    _, axes = plt.subplots(
+        lignes, colonnes, figsize=(colonnes * cote, lignes * hauteur), squeeze=False
+    )
+    for axe in axes.flat:
+        axe.axis("off")
+    for i, (axe, image) in enumerate(zip(axes.flat, images, strict=False)):
+        axe.imshow(image, vmin=vmin, vmax=vmax)
+        if titres is not None:
+            axe.set_title(titres[i], fontsize=8)
+    plt.show()
+
+
+def afficher_courbes(historiques, titre=""):
+    """Courbes d'erreur et de précision, apprentissage en tirets, validation en trait plein.
+
+    `historiques` : ce que rend `fit`, ou un dict {nom: historique} pour comparer plusieurs entraînements.
+    """
+    if not isinstance(historiques, dict):
+        historiques = {"": historiques}
+    _, (gauche, droite) = plt.subplots(1, 2, figsize=(10, 3.4))
+    for i, (nom, historique) in enumerate(historiques.items()):
+        nom = f" ({nom})" if nom else ""
+        epoques = np.arange(1, len(historique.history["loss"]) + 1)
+        for axe, cle in ((gauche, "loss"), (droite, "accuracy")):
+            for trait, prefixe, jeu in ((".--", "", "apprentissage"), (".-", "val_", "validation")):
+                valeurs = historique.history[prefixe + cle]
+                axe.plot(epoques, valeurs, trait, color=f"C{i}", label=f"{jeu}{nom}")
+            axe.set_xlabel("époque")
+            axe.xaxis.get_major_locator().set_params(integer=True)
+    gauche.set_title("Erreur (entropie croisée) – plus bas = mieux")
+    droite.set_title("Précision – plus haut = mieux")
+    gauche.legend(fontsize=8, frameon=False)
+    if titre:
+        plt.suptitle(titre)
+    plt.show()
+
+
+def afficher_confusion(y_vrai, y_predit, classes):
+    """Matrice de confusion : une ligne par vraie classe, une colonne par classe prédite, effectifs."""
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    _, axe = plt.subplots(figsize=(7.5, 6.5))
+    ConfusionMatrixDisplay.from_predictions(
+        y_vrai,
+        y_predit,
+        labels=range(len(classes)),
+        display_labels=classes,
+        cmap="Blues",
+        colorbar=False,
+        xticks_rotation=45,
+        ax=axe,
+    )
+    plt.setp(axe.get_xticklabels(), ha="right")
+    axe.set_xlabel("classe prédite")
+    axe.set_ylabel("vraie classe")
+    plt.show()
+
+
+def afficher_probabilites(image, probabilites, classes, titre="", attendu=None):
+    """L'image que voit le réseau à gauche, les probabilités des classes en barres à droite.
+
+    `image` (28, 28) ou (28, 28, 1) ; `probabilites` (nombre de classes,) ; `attendu` : n° de la vraie classe.
+    """
+    _, (gauche, droite) = plt.subplots(1, 2, figsize=(8, 2.6), width_ratios=(1, 2))
+    gauche.imshow(np.squeeze(image))
+    gauche.set_title(titre)
+    gauche.axis("off")
+    gagnante = int(np.argmax(probabilites))
+    couleurs = [ORANGE if i == gagnante else GRIS for i in range(len(classes))]
+    barres = droite.barh(classes, probabilites, color=couleurs)
+    droite.bar_label(
+        barres, [f"{p:.0%}" if p >= 0.01 else "" for p in probabilites], padding=3, fontsize=8
+    )
+    droite.set_xlim(0, 1.1)
+    droite.invert_yaxis()
+    droite.tick_params(axis="y", labelsize=8)
+    if attendu is not None:
+        droite.get_yticklabels()[attendu].set_fontweight("bold")
+    plt.show()
+
+
+# --- La convolution à la main ---------------------------------------------------------------------
+
+
+def _dessiner_nombres(axe, tableau, titre="", cadre=None):
+    """Dessine une petite matrice, case par case, avec ses nombres ; `cadre` : (ligne, colonne, hauteur, largeur)."""
+    # La convention du labo : positif = noir, zéro = blanc, négatif = gris.
+    tableau = np.asarray(tableau, dtype=float)
+    part = tableau / max(1, np.abs(tableau).max())
+    axe.imshow(np.where(part >= 0, 1 - 0.85 * part, 1 + 0.3 * part), vmin=0, vmax=1)
+    for (ligne, colonne), valeur in np.ndenumerate(tableau):
+        couleur = "white" if part[ligne, colonne] > 0.5 else "black"
+        axe.text(colonne, ligne, f"{valeur:.3g}", ha="center", va="center", color=couleur)
+    axe.set(xticks=[], yticks=[])
+    axe.set_title(titre)
+    axe.spines[:].set_visible(True)
+    if cadre:
+        ligne, colonne, hauteur, largeur = cadre
+        axe.add_patch(
+            Rectangle(
+                (colonne - 0.5, ligne - 0.5),
+                largeur,
+                hauteur,
+                fill=False,
+                edgecolor=ORANGE,
+                linewidth=3,
+            )
+        )
+
+
+def afficher_matrices(matrices):
+    """Montre côte à côte de petites matrices de nombres ; `matrices` : dict {titre: tableau 2D}."""
+    largeurs = [np.shape(m)[1] + 1 for m in matrices.values()]
+    hauteur = max(np.shape(m)[0] for m in matrices.values())
+    _, axes = plt.subplots(
+        1,
+        len(matrices),
+        figsize=(0.5 * sum(largeurs), 0.42 * hauteur + 0.7),
+        width_ratios=largeurs,
+        squeeze=False,
+    )
+    for axe, (titre, matrice) in zip(axes[0], matrices.items(), strict=True):
+        _dessiner_nombres(axe, matrice, titre)
+        axe.set_anchor("N")
+    plt.show()
+
+
+def afficher_fenetre(image, filtre, resultat, numero):
+    """Une position du filtre (numérotée à partir de 1) : fenêtre de l'image, filtre, produits, résultat."""
+    image, filtre, resultat = np.asarray(image), np.asarray(filtre), np.asarray(resultat)
+    ligne, colonne = divmod(numero - 1, resultat.shape[1])
+    hauteur, largeur = filtre.shape
+    produits = image[ligne : ligne + hauteur, colonne : colonne + largeur] * filtre
+    _, axes = plt.subplots(1, 4, figsize=(11, 2.9), width_ratios=(5, 3, 3, 3))
+    _dessiner_nombres(
+        axes[0], image, f"image, fenêtre n° {numero}", (ligne, colonne, hauteur, largeur)
+    )
+    _dessiner_nombres(axes[1], filtre, "× filtre")
+    _dessiner_nombres(axes[2], produits, f"= produits, somme {produits.sum():g}")
+    _dessiner_nombres(axes[3], resultat, "carte de caractéristiques", (ligne, colonne, 1, 1))
+    plt.show()
+
+
+def explorer_fenetres(image, filtre, resultat):
+    """Montre la fenêtre du maximum, puis un curseur pour déplacer la fenêtre (là où ipywidgets fonctionne)."""
+    n = np.size(resultat)
+    afficher_fenetre(image, filtre, resultat, int(np.argmax(resultat)) + 1)
+    try:
+        import ipywidgets
+    except ImportError:
+        print("ipywidgets n'est pas installé : la figure reste fixe.")
+        return
+    ipywidgets.interact(
+        lambda numero: afficher_fenetre(image, filtre, resultat, numero),
+        numero=ipywidgets.IntSlider(value=1, min=1, max=n, description="fenêtre n°"),
+    )
+
+
+# --- Le réseau -----------------------------------------------------------------------------------
+
+
+def dessiner_chaine(modele, titre=""):
+    """Dessine la chaîne des couches d'un réseau : une pile de cartes par couche, ses dimensions, ses paramètres."""
+    couches = [("Entrée", modele.input_shape[1:], 0)]
+    couches += [
+        (c.__class__.__name__, c.output.shape[1:], c.count_params())
+        for c in modele.layers
+        if c.__class__.__name__ not in ("Dropout", "BatchNormalization", "Activation", "ReLU")
+    ]
+    _, axe = plt.subplots(figsize=(1.55 * len(couches) + 0.5, 3.4))
+    for i, (nom, forme, parametres) in enumerate(couches):
+        x = i * 1.5
+        if len(forme) == 3:
+            hauteur, _, cartes = forme
+            cote, n = 0.25 + 1.05 * hauteur / couches[0][1][0], min(cartes, 6)
+            for k in range(n):
+                decalage = 0.06 * (n - 1 - k)
+                axe.add_patch(
+                    Rectangle(
+                        (x - cote / 2 + decalage, -cote / 2 + decalage),
+                        cote,
+                        cote,
+                        facecolor=BLEU if "Conv" in nom else "#e2e8f0",
+                        edgecolor="white" if "Conv" in nom else "#4a5568",
+                        alpha=0.95,
+                    )
+                )
+            taille = f"{forme[0]}×{forme[1]}×{cartes}"
+        else:
+            haut = 0.3 + 0.32 * np.log10(forme[0])
+            axe.add_patch(
+                Rectangle(
+                    (x - 0.09, -haut / 2),
+                    0.18,
+                    haut,
+                    facecolor=ORANGE if "Dense" in nom else "#e2e8f0",
+                )
+            )
+            taille = f"{forme[0]}"
+        axe.text(x, -1.0, nom, ha="center", fontsize=9, fontweight="bold")
+        texte = taille + (f"\n{parametres:,} param.".replace(",", " ") if parametres else "")
+        axe.text(x, -1.08, texte, ha="center", va="top", fontsize=9)
+        if i:
+            axe.annotate(
+                "",
+                (x - 0.72, 0),
+                (x - 0.92, 0),
+                arrowprops={"arrowstyle": "->", "color": "#4a5568"},
+            )
+    axe.set(xlim=(-0.9, 1.5 * len(couches) - 0.5), ylim=(-1.6, 1.15), title=titre)
+    axe.axis("off")
+    plt.show()
+
+
+def afficher_cartes(cartes, titre="", maximum=16):
+    """Montre les premières cartes de caractéristiques d'une couche ; `cartes` (h, l, n), échelle commune."""
+    n = min(maximum, cartes.shape[-1])
+    _, axes = plt.subplots(-(-n // 8), 8, figsize=(8.8, 1.15 * -(-n // 8) + 0.4), squeeze=False)
+    for axe in axes.flat:
+        axe.axis("off")
+    for k, axe in zip(range(n), axes.flat, strict=False):
+        axe.imshow(cartes[..., k], cmap="viridis", vmin=cartes.min(), vmax=cartes.max())
+    plt.suptitle(titre, fontsize=11)
+    plt.show()
+
+
+# --- Les photos -------------------------------------------------------------------------------------
+
+
+def afficher_etapes(etapes):
+    """Montre côte à côte les étapes d'une préparation ; `etapes` : dict {nom: image PIL ou tableau}."""
+    _, axes = plt.subplots(1, len(etapes), figsize=(2.1 * len(etapes), 2.4), squeeze=False)
+    for axe, (nom, etape) in zip(axes[0], etapes.items(), strict=True):
+        tableau = np.asarray(etape)
+        axe.imshow(tableau, vmin=0, vmax=1 if tableau.dtype.kind == "f" else 255)
+        hauteur, largeur = tableau.shape[:2]
+        axe.set_title(f"{nom}\n{largeur}×{hauteur}", fontsize=9)
+        axe.set(xticks=[], yticks=[])
+        axe.spines[:].set_visible(True)
+    plt.show()
+
+
+def afficher_lot(photos, entrees, titres, colonnes=6):
+    """Pour chaque photo : l'originale en haut, ce que voit le réseau (28, 28, 1) en bas, un titre."""
+    lignes = -(-len(photos) // colonnes)
+    _, axes = plt.subplots(
+        2 * lignes, colonnes, figsize=(1.7 * colonnes, 3.6 * lignes), squeeze=False
+    )
+    for axe in axes.flat:
+        axe.axis("off")
+    for i, (photo, entree, titre) in enumerate(zip(photos, entrees, titres, strict=True)):
+        haut, bas = (
+            axes[2 * (i // colonnes), i % colonnes],
+            axes[2 * (i // colonnes) + 1, i % colonnes],
+        )
+        haut.imshow(np.asarray(photo))
+        haut.set_title(titre, fontsize=8)
+        bas.imshow(np.squeeze(entree), vmin=0, vmax=1)
+    plt.show()
+
+
+def bouton_envoi(traiter):
+    """Montre un bouton qui envoie une image et appelle `traiter(octets)`, là où ipywidgets fonctionne."""
+    try:
+        import ipywidgets
+        from IPython.display import display
+    except ImportError:
+        print("ipywidgets n'est pas installé : copiez votre photo dans « images/ ».")
+        return
+    bouton = ipywidgets.FileUpload(
+        accept="image/*", multiple=False, description="Envoyer une photo"
+    )
+    sortie = ipywidgets.Output()
+
+    def recu(changement):
+        fichiers = changement["new"]
+        # ipywidgets 7 (Colab) rend un dict, ipywidgets 8 un tuple.
+        fichier = next(iter(fichiers.values())) if isinstance(fichiers, dict) else fichiers[0]
+        sortie.clear_output(wait=True)
+        with sortie:
+            traiter(bytes(fichier["content"]))
+
+    bouton.observe(recu, names="value")
+    display(bouton, sortie)

@@ -1,0 +1,151 @@
+"""Le modèle sur le disque : architecture JSON, poids H5, et une fiche (classes, contrat d'entrée, mesures)."""
+
+import datetime
+import hashlib
+import json
+import platform
+import warnings
+from contextlib import ExitStack
+from pathlib import Path
+
+from outils.fichiers import ecriture_atomique
+
+
+class ModeleInvalide(ValueError):
+    """Modèle absent, abîmé, dépareillé ou d'une autre version de Keras : le message dit quoi faire."""
+
+
+def _fichiers(dossier, nom):
+    dossier = Path(dossier)
+    return dossier / f"{nom}.json", dossier / f"{nom}.weights.h5", dossier / f"{nom}.fiche.json"
+
+
+def _sommes(*chemins):
+    return {c.name: hashlib.sha256(c.read_bytes()).hexdigest() for c in chemins}
+
+
+def sauvegarder_modele(modele, dossier, classes, nom="modele", **mesures):
+    """Écrit `nom.json` (architecture), `nom.weights.h5` (poids seuls) et `nom.fiche.json` dans `dossier`.
+
+    `mesures` : ce qu'on veut garder avec le modèle, par exemple `precision_test=0.91`.
+    La fiche porte aussi les classes, le contrat d'entrée et les versions. Lève `ValueError` si le nombre
+    de classes n'est pas celui des sorties, `OSError` si le dossier n'est pas inscriptible.
+    """
+    import keras
+
+    if modele.output_shape[-1] != len(classes):
+        raise ValueError(
+            f"Le réseau a {modele.output_shape[-1]} sorties, mais {len(classes)} classes sont données."
+        )
+    # Keras écrit aussi l'état de l'optimiseur d'un modèle compilé (fichier 3 fois plus gros) : on
+    # sauvegarde une copie non compilée. (clone_model, lui, recompile la copie.)
+    copie = type(modele).from_config(modele.get_config())
+    copie.set_weights(modele.get_weights())
+    json_, poids, fiche = _fichiers(dossier, nom)
+    with ExitStack() as pile:
+        p_json, p_poids, p_fiche = (
+            pile.enter_context(ecriture_atomique(c)) for c in (json_, poids, fiche)
+        )
+        p_json.write_text(copie.to_json(indent=1), encoding="utf-8")
+        copie.save_weights(p_poids)
+        contenu = {
+            "classes": list(classes),
+            "entree": {
+                "forme": list(modele.input_shape[1:]),
+                "valeurs": "float32 de 0 à 1",
+                "polarite": "vêtement clair sur fond noir",
+            },
+            "parametres": modele.count_params(),
+            "mesures": mesures,
+            "versions": {"keras": keras.__version__, "python": platform.python_version()},
+            "date": datetime.date.today().isoformat(),
+            "sha256": {
+                json_.name: _sommes(p_json)[p_json.name],
+                poids.name: _sommes(p_poids)[p_poids.name],
+            },
+        }
+        p_fiche.write_text(
+            json.dumps(contenu, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+        )
+    return json_, poids, fiche
+
+
+def modele_present(dossier, nom="modele"):
+    """Vrai si l'architecture et les poids sont tous deux dans `dossier`."""
+    json_, poids, _ = _fichiers(dossier, nom)
+    return json_.is_file() and poids.is_file()
+
+
+def lire_fiche(dossier, nom="modele"):
+    """Rend la fiche du modèle (dict), vide si elle manque ou ne décrit pas les fichiers présents."""
+    json_, poids, fiche = _fichiers(dossier, nom)
+    if not fiche.is_file():
+        return {}
+    try:
+        contenu = json.loads(fiche.read_text(encoding="utf-8"))
+        a_jour = contenu["sha256"] == _sommes(json_, poids)
+    except (ValueError, KeyError, TypeError):
+        a_jour = False
+    if not a_jour:
+        warnings.warn(
+            f"« {fiche.name} » ne décrit pas les fichiers présents (modèle réécrit depuis ?) : fiche ignorée.",
+            stacklevel=2,
+        )
+        return {}
+    return contenu
+
+
+def charger_modele(dossier, nom="modele"):
+    """Rend le réseau Keras (non compilé) écrit dans `dossier` par `sauvegarder_modele` ou par l'énoncé.
+
+    Lève `ModeleInvalide`, avec un message en français : fichier absent, JSON abîmé, modèle de Keras 2,
+    poids tronqués ou d'un autre réseau. Le code Python caché dans un modèle (couche Lambda) est refusé.
+    """
+    import keras
+
+    json_, poids, _ = _fichiers(dossier, nom)
+    absents = [c.name for c in (json_, poids) if not c.is_file()]
+    if absents:
+        presents = sorted(c.name for c in Path(dossier).glob("*") if c.is_file())
+        raise ModeleInvalide(
+            f"Il manque {' et '.join(absents)} dans le dossier « {Path(dossier).name} » "
+            f"(il contient : {', '.join(presents) or 'rien'}).\n"
+            "  Remède : exécutez classification.ipynb jusqu'à « Modèle sauvegardé ! », "
+            "ou prenez le modèle fourni dans « modele/reference »."
+        )
+    try:
+        config = json.loads(json_.read_text(encoding="utf-8"))
+        if not isinstance(config, dict):
+            raise ValueError("une liste ou une valeur, pas la description d'un réseau")
+    except ValueError as erreur:
+        raise ModeleInvalide(
+            f"« {json_.name} » n'est pas le JSON d'un réseau ({erreur}).\n  Remède : sauvegardez de nouveau le modèle."
+        ) from erreur
+    version = str(config.get("keras_version", ""))
+    if version.startswith(("1.", "2.")):
+        raise ModeleInvalide(
+            f"« {json_.name} » a été écrit par Keras {version} ; ce labo utilise Keras {keras.__version__}, qui "
+            "ne sait pas le relire.\n  Remède : entraînez et sauvegardez de nouveau avec classification.ipynb."
+        )
+    try:
+        # Sans ses réglages d'entraînement : ni optimiseur à reconstruire, ni avertissement.
+        modele = keras.models.model_from_json(json.dumps(config | {"compile_config": None}))
+    except Exception as erreur:  # Keras lève des types variés selon la faute
+        raise ModeleInvalide(
+            f"« {json_.name} » ne décrit pas un réseau que Keras {keras.__version__} accepte "
+            f"({str(erreur).splitlines()[0][:200]}).\n  Remède : sauvegardez de nouveau le modèle avec `to_json()`."
+        ) from erreur
+    try:
+        modele.load_weights(poids)
+    except Exception as erreur:  # h5py et Keras lèvent OSError, ValueError, KeyError…
+        raise ModeleInvalide(
+            f"« {poids.name} » est abîmé ou vient d'un autre réseau que « {json_.name} » "
+            f"({str(erreur).splitlines()[0][:200]}).\n"
+            "  Remède : sauvegardez ensemble l'architecture et les poids du même modèle."
+        ) from erreur
+    classes = lire_fiche(dossier, nom).get("classes")
+    if classes and len(classes) != modele.output_shape[-1]:
+        raise ModeleInvalide(
+            f"La fiche nomme {len(classes)} classes, mais le réseau a {modele.output_shape[-1]} sorties."
+        )
+    return modele

@@ -1,0 +1,408 @@
+"""De la photo à l'entrée du réseau : le seul endroit où cela se fait.
+
+Deux chemins. Celui de l'énoncé, `load_and_preprocess_image` et ses trois aides, tel que publié. Le chemin
+conseillé, `preparer_photo` (et `analyser_photo`, qui en montre chaque étape), imite la fabrication de
+Fashion-MNIST (Xiao, Rasul et Vollgraf, 2017) : vêtement détouré, rogné, plus long côté à 28 pixels,
+clair sur fond noir.
+"""
+
+import difflib
+import io
+import os
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
+
+# --- Le chemin de l'énoncé ---------------------------------------------------------------------------
+
+
+def load_and_preprocess_image(image_path, target_size=28, content_size=20):
+    """Prépare une photo comme l'énoncé : float32 (1, target_size, target_size, 1) dans 0–1.
+
+    Suppose un vêtement sombre sur fond blanc, non transparent ; sinon l'entrée trompe le réseau.
+    """
+    with Image.open(image_path) as img:
+        gris = img.convert("L")
+    reduite = resize_with_aspect_ratio(gris, content_size)
+    centree = create_centered_image(reduite, target_size)
+    return normalize_pixels(centree).reshape(1, target_size, target_size, 1)
+
+
+def resize_with_aspect_ratio(img, content_size):
+    """Réduit une image PIL : plus long côté à `content_size` pixels, l'autre à 1 au moins, puis accentue."""
+    largeur, hauteur = img.size
+    echelle = content_size / max(largeur, hauteur)
+    taille = (max(1, round(largeur * echelle)), max(1, round(hauteur * echelle)))
+    return img.resize(taille, Image.Resampling.LANCZOS).filter(ImageFilter.SHARPEN)
+
+
+def create_centered_image(img, target_size):
+    """Pose une image PIL en gris au centre d'un carré blanc de `target_size` pixels de côté."""
+    carre = Image.new("L", (target_size, target_size), 255)
+    carre.paste(img, ((target_size - img.width) // 2, (target_size - img.height) // 2))
+    return carre
+
+
+def normalize_pixels(img):
+    """Rend (255 − pixel) / 255, float32 (hauteur, largeur) dans 0–1 : le blanc devient 0, le noir 1."""
+    return ((255 - np.asarray(img, dtype=np.float32)) / 255).astype(np.float32)
+
+
+# --- Ouvrir une photo, quelle qu'elle soit -------------------------------------------------------------
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF")
+FORMATS_ANNONCES = "JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF"
+OCTETS_MAX = 30 * 2**20
+PIXELS_MAX = 60_000_000
+COTE_MIN, RAPPORT_MAX = 8, 20
+COTE_UTILE = 1024  # au-delà, les pixels ne servent plus à rien pour une entrée de 28 × 28
+
+_SIGNATURES = (  # ce qu'on trouve souvent sous une extension d'image, et le remède
+    (b"%PDF", "un document PDF", "exportez la page en PNG"),
+    (b"PK\x03\x04", "une archive ZIP ou un document de bureautique", "extrayez-en l'image"),
+    (b"8BPS", "un document Photoshop", "exportez-le en PNG ou JPEG"),
+    (b"\x1f\x8b", "une archive gzip", "décompressez-la"),
+)
+
+
+class PhotoIllisible(ValueError):
+    """La photo ne peut pas devenir une entrée : le message dit laquelle, pourquoi et que faire."""
+
+
+class PhotoDouteuse(UserWarning):
+    """La photo donne une entrée, mais probablement trompeuse : le message dit pourquoi et que faire."""
+
+
+def _refuser(nom, trouve, attendu, remede):
+    raise PhotoIllisible(f"« {nom} » : {trouve}.\n  Attendu : {attendu}.\n  Remède : {remede}.")
+
+
+def _lire_octets(source):
+    """Rend (octets, nom) d'un chemin, d'octets ou d'un fichier ouvert ; lève `PhotoIllisible`."""
+    attendu = f"une image ({FORMATS_ANNONCES}) de {OCTETS_MAX // 2**20} Mo au plus"
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        octets, nom = bytes(source), "image reçue"
+    elif hasattr(source, "read"):
+        nom = Path(str(getattr(source, "name", "") or "image reçue")).name
+        octets = source.read(OCTETS_MAX + 1)
+        if not isinstance(octets, bytes):
+            _refuser(nom, "fichier ouvert en mode texte", attendu, "ouvrez-le avec open(chemin, 'rb')")
+    elif isinstance(source, (str, os.PathLike)):
+        chemin = Path(source)
+        nom = chemin.name or str(source)
+        if str(source).startswith(("http:/", "https:/")):
+            _refuser(nom, "c'est une adresse web", attendu, "téléchargez l'image, puis donnez son chemin")
+        _verifier_chemin(chemin, nom, attendu)
+        try:
+            with chemin.open("rb") as fichier:
+                octets = fichier.read(OCTETS_MAX + 1)
+        except OSError as erreur:
+            raison = erreur.strerror or str(erreur)
+            _refuser(nom, f"fichier impossible à lire ({raison})", attendu, "vérifiez ses droits")
+    else:
+        raise TypeError(
+            "Photo attendue : chemin, octets, fichier ouvert ou image PIL ; "
+            f"reçu : {type(source).__name__}."
+        )
+    if not octets:
+        _refuser(nom, "fichier vide (0 octet)", attendu, "téléchargez ou copiez de nouveau l'image")
+    if len(octets) > OCTETS_MAX:
+        _refuser(nom, "fichier trop lourd", attendu, "réduisez l'image ou enregistrez-la en JPEG")
+    return octets, nom
+
+
+def _images_de(dossier):
+    suffixes = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".heic"}
+    try:
+        return sorted(f.name for f in dossier.iterdir() if f.suffix.lower() in suffixes)
+    except OSError:
+        return []
+
+
+def _verifier_chemin(chemin, nom, attendu):
+    try:
+        dossier, existe = chemin.is_dir(), chemin.exists()
+    except (OSError, ValueError):  # nom trop long, caractère nul…
+        dossier = existe = False
+    if dossier:
+        images = _images_de(chemin)
+        contenu = f"il contient : {', '.join(images[:5])}" if images else "il ne contient pas d'image"
+        _refuser(nom, f"c'est un dossier ({contenu})", attendu, "donnez le chemin d'une image")
+    if not existe:
+        parent = chemin.parent
+        if not parent.is_dir():
+            trouve = f"fichier introuvable, car le dossier « {parent} » n'existe pas"
+            _refuser(nom, trouve, attendu, f"corrigez le chemin (dossier courant : « {Path.cwd().name} »)")
+        images = _images_de(parent)
+        minuscules = {image.lower(): image for image in images}
+        proches = difflib.get_close_matches(nom.lower(), minuscules, n=3, cutoff=0.5)
+        proches = [minuscules[p] for p in proches]
+        if proches:
+            remede = f"vouliez-vous dire {' ou '.join(f'« {p} »' for p in proches)} ?"
+        elif images:
+            remede = f"choisissez parmi : {', '.join(images[:5])}"
+        else:
+            remede = "copiez l'image dans ce dossier ou corrigez le chemin"
+        _refuser(nom, f"fichier introuvable dans le dossier « {parent.resolve().name} »", attendu, remede)
+
+
+def _refuser_inconnu(octets, nom):
+    """Les octets ne sont pas d'un format admis : dit ce que c'est vraisemblablement."""
+    attendu = f"une image {FORMATS_ANNONCES}"
+    debut = octets[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
+    bas = debut.lower()
+    if octets[4:8] == b"ftyp" and octets[8:11] in (b"hei", b"hev", b"mif", b"msf"):
+        _refuser(
+            nom,
+            "photo HEIC (format des iPhone), que ce poste ne sait pas lire",
+            attendu,
+            "exportez-la en JPEG, ou installez l'extension : pip install pillow-heif",
+        )
+    if b"<svg" in bas:
+        _refuser(nom, "dessin vectoriel SVG", attendu, "exportez-le en PNG")
+    if bas.startswith((b"<!doctype html", b"<html", b"<head")):
+        remede = "dans le navigateur, clic droit sur l'image, puis « Enregistrer l'image sous… »"
+        _refuser(nom, "c'est une page web, pas une image", attendu, remede)
+    for signature, trouve, remede in _SIGNATURES:
+        if octets.startswith(signature):
+            _refuser(nom, f"c'est {trouve}, pas une image", attendu, remede)
+    try:
+        debut[:500].decode("utf-8")
+        trouve = "c'est du texte, pas une image (extension trompeuse ?)" if b"\0" not in debut else None
+    except UnicodeDecodeError:
+        trouve = None
+    trouve = trouve or "format d'image non reconnu, ou début du fichier abîmé"
+    _refuser(nom, trouve, attendu, "téléchargez de nouveau l'image, ou convertissez-la en PNG")
+
+
+def _brancher_heic():
+    try:
+        import pillow_heif
+    except ImportError:
+        return ()
+    pillow_heif.register_heif_opener()
+    return ("HEIF",)
+
+
+def _vers_8_bits(img):
+    """Ramène les modes I;16, I et F à L sans écrêter : l'échelle suit la profondeur réellement employée."""
+    valeurs = np.asarray(img, dtype=np.float64)
+    valeurs = np.nan_to_num(valeurs, nan=0.0, posinf=0.0, neginf=0.0)
+    bas, haut = valeurs.min(), valeurs.max()
+    if bas < 0 or haut > 65535:
+        valeurs = (valeurs - bas) / (haut - bas)
+    elif haut > 1:
+        valeurs = valeurs / next(m for m in (255, 4095, 65535) if haut <= m)
+    return Image.fromarray(np.round(valeurs * 255).astype(np.uint8))
+
+
+def _vers_rvb(img):
+    """Rend l'image en RGB, ou en RGBA si elle porte une transparence."""
+    if img.mode.startswith("I") or img.mode == "F":
+        return _vers_8_bits(img).convert("RGB")
+    if img.mode == "LAB":
+        lab = np.asarray(img).astype(np.uint8)
+        lab[..., 1:] ^= 0x80  # Pillow : a et b signés ; OpenCV : décalés de 128
+        return Image.fromarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))
+    return img.convert("RGBA" if img.has_transparency_data else "RGB")
+
+
+def ouvrir_photo(source):
+    """Ouvre une photo, droite (EXIF), en image PIL RGB ou RGBA de 1 024 pixels de côté au plus.
+
+    `source` : chemin, octets, fichier ouvert en binaire, ou image PIL. Seule la première image d'un GIF
+    compte. Lève `PhotoIllisible` (message en français) si la photo manque, est vide, tronquée, d'un format
+    non admis, démesurée (60 millions de pixels au plus, vérifiés avant décodage) ou filiforme.
+    """
+    if isinstance(source, Image.Image):
+        nom, img = Path(str(getattr(source, "filename", "") or "image reçue")).name, source
+        _verifier_taille(img.size, nom)
+        img = ImageOps.exif_transpose(img)
+    else:
+        octets, nom = _lire_octets(source)
+        img = _decoder(octets, nom)
+    img = _vers_rvb(img)
+    if max(img.size) > COTE_UTILE:
+        facteur = COTE_UTILE / max(img.size)
+        taille = [max(1, round(c * facteur)) for c in img.size]
+        img = img.resize(taille, Image.Resampling.BOX, reducing_gap=2)
+    return img
+
+
+def _verifier_taille(taille, nom):
+    largeur, hauteur = taille
+    if largeur * hauteur > PIXELS_MAX:
+        _refuser(
+            nom,
+            f"{largeur} × {hauteur} pixels, image démesurée",
+            f"{PIXELS_MAX // 10**6} millions de pixels au plus",
+            "réduisez l'image avant de la donner",
+        )
+    if min(taille) < COTE_MIN:
+        _refuser(
+            nom,
+            f"{largeur} × {hauteur} pixels, trop petit pour reconnaître un vêtement",
+            f"{COTE_MIN} pixels au moins de chaque côté",
+            "prenez l'image d'origine plutôt qu'une vignette",
+        )
+    if max(taille) > RAPPORT_MAX * min(taille):
+        _refuser(
+            nom,
+            f"{largeur} × {hauteur} pixels, image filiforme",
+            f"un côté au plus {RAPPORT_MAX} fois plus long que l'autre",
+            "recadrez l'image autour du vêtement",
+        )
+
+
+def _decoder(octets, nom):
+    """Décode des octets en image PIL droite ; refuse avant décodage ce qui est démesuré."""
+    formats = list(FORMATS)
+    if octets[4:8] == b"ftyp":
+        formats += _brancher_heic()
+    try:
+        with warnings.catch_warnings():
+            # Notre limite en pixels, plus stricte, remplace l'avertissement de Pillow.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            img = Image.open(io.BytesIO(octets), formats=formats)
+    except Image.DecompressionBombError:
+        _refuser(
+            nom,
+            "image démesurée, décodage refusé",
+            f"{PIXELS_MAX // 10**6} millions de pixels au plus",
+            "réduisez l'image avant de la donner",
+        )
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
+        _refuser_inconnu(octets, nom)
+    _verifier_taille(img.size, nom)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if img.format in ("JPEG", "MPO"):
+                img.draft(None, (COTE_UTILE, COTE_UTILE))  # décodage réduit : 12 Mpx en peu de temps
+            img.load()
+            return ImageOps.exif_transpose(img)
+    except Image.DecompressionBombError:
+        _refuser(nom, "image démesurée", f"{PIXELS_MAX // 10**6} millions de pixels au plus", "réduisez-la")
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, MemoryError):
+        _refuser(
+            nom,
+            f"image {img.format} tronquée ou abîmée ({len(octets)} octets lus)",
+            "un fichier complet",
+            "téléchargez ou copiez de nouveau l'image",
+        )
+
+
+# --- Le chemin conseillé -------------------------------------------------------------------------------
+
+COTE_ENTREE = 28
+COTE_DETOURAGE = 192
+
+
+@dataclass
+class Preparation:
+    """Résultat d'`analyser_photo`.
+
+    `entree` : float32 (1, 28, 28, 1) dans 0–1. `etapes` : nom → image PIL, dans l'ordre.
+    `avertissements` : phrases en français, cause puis remède. `premier_plan` : part de la photo, 0–1.
+    """
+
+    entree: np.ndarray
+    etapes: dict = field(default_factory=dict)
+    avertissements: list = field(default_factory=list)
+    premier_plan: float = 0.0
+
+
+def preparer_photo(source):
+    """Prépare une photo : float32 (1, 28, 28, 1) dans 0–1, vêtement clair sur fond noir.
+
+    `source` : chemin, octets, fichier ouvert ou image PIL. Une photo trompeuse donne un avertissement
+    `PhotoDouteuse` ; une photo inutilisable lève `PhotoIllisible`.
+    """
+    preparation = analyser_photo(source)
+    for message in preparation.avertissements:
+        warnings.warn(message, PhotoDouteuse, stacklevel=2)
+    return preparation.entree
+
+
+def analyser_photo(source):
+    """Comme `preparer_photo`, mais rend la `Preparation` : entrée, étapes, avertissements."""
+    photo = ouvrir_photo(source)
+    rvb, alpha = _poser(photo)
+    masque = _detourer(rvb, alpha)
+    entree = _vers_entree(rvb, masque)
+    etapes = {"photo": photo, "vêtement": Image.fromarray(masque.astype(np.uint8) * 255)}
+    return Preparation(entree=entree, etapes=etapes, premier_plan=float(masque.mean()))
+
+
+def _poser(photo):
+    """Réduit la photo et la pose sur blanc : (rvb uint8 (h, l, 3), alpha uint8 (h, l) ou None)."""
+    photo = photo.copy()
+    photo.thumbnail((COTE_DETOURAGE, COTE_DETOURAGE), Image.Resampling.BOX)
+    if photo.mode == "RGB":
+        return np.asarray(photo), None
+    blanc = Image.new("RGBA", photo.size, "white")
+    blanc.alpha_composite(photo)
+    return np.asarray(blanc.convert("RGB")), np.asarray(photo.getchannel("A"))
+
+
+def _detourer(rvb, alpha=None):
+    if alpha is not None and (alpha > 127).mean() < 0.97:
+        return alpha > 127
+    h, l = rvb.shape[:2]
+    lab = cv2.cvtColor(rvb, cv2.COLOR_RGB2LAB).astype(np.float32)
+    b = max(2, round(0.03 * max(h, l)))
+    bord = np.ones((h, l), bool)
+    bord[b:-b, b:-b] = False
+    _, _, centres = cv2.kmeans(
+        lab[bord], 3, None, (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0), 1, cv2.KMEANS_PP_CENTERS
+    )
+    d = np.min(np.linalg.norm(lab[:, :, None] - centres, axis=3), axis=2)
+    d8 = np.clip(d * 2, 0, 255).astype(np.uint8)
+    seuil, _ = cv2.threshold(d8, 0, 255, cv2.THRESH_OTSU)
+    yy, xx = np.mgrid[0:h, 0:l]
+    centre = ((yy / h - 0.5) ** 2 + (xx / l - 0.5) ** 2) < 0.4**2
+    etat = np.full((h, l), cv2.GC_PR_BGD, np.uint8)
+    etat[(d8 > seuil) & centre] = cv2.GC_PR_FGD
+    etat[bord & (d8 <= seuil)] = cv2.GC_BGD
+    if (etat == cv2.GC_PR_FGD).sum() > 20 and (etat != cv2.GC_PR_FGD).sum() > 20:
+        cv2.grabCut(rvb[:, :, ::-1].copy(), etat, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
+    masque = (etat == cv2.GC_PR_FGD) | (etat == cv2.GC_FGD)
+    return _nettoyer(masque)
+
+
+def _nettoyer(masque):
+    n, etiq, stats, _ = cv2.connectedComponentsWithStats(masque.astype(np.uint8))
+    if n <= 1:
+        return np.ones_like(masque)
+    aires = stats[1:, cv2.CC_STAT_AREA]
+    garder = 1 + np.flatnonzero(aires >= 0.25 * aires.max())
+    masque = np.isin(etiq, garder)
+    n, etiq, stats, _ = cv2.connectedComponentsWithStats((~masque).astype(np.uint8), connectivity=4)
+    for k in range(1, n):
+        x, y, w, h, a = stats[k]
+        if x > 0 and y > 0 and x + w < masque.shape[1] and y + h < masque.shape[0] and a < 0.02 * masque.sum():
+            masque[etiq == k] = True
+    return masque
+
+
+def _vers_entree(rvb, masque):
+    gris = cv2.cvtColor(rvb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    lignes, colonnes = np.flatnonzero(masque.any(1)), np.flatnonzero(masque.any(0))
+    coupe = slice(lignes[0], lignes[-1] + 1), slice(colonnes[0], colonnes[-1] + 1)
+    m = masque[coupe].astype(np.float32)
+    t = 1 - gris[coupe]
+    bas, haut = np.percentile(t[m > 0], [2, 98])
+    t = 0.25 + 0.65 * np.clip((t - bas) / max(haut - bas, 0.15), 0, 1)
+    h, l = m.shape
+    f = COTE_ENTREE / max(h, l)
+    taille = (max(1, round(l * f)), max(1, round(h * f)))
+    mr = cv2.resize(m, taille, interpolation=cv2.INTER_AREA)
+    tr = cv2.resize(t * m, taille, interpolation=cv2.INTER_AREA)
+    entree = np.zeros((COTE_ENTREE, COTE_ENTREE), np.float32)
+    y, x = (COTE_ENTREE - taille[1]) // 2, (COTE_ENTREE - taille[0]) // 2
+    entree[y : y + taille[1], x : x + taille[0]] = np.clip(tr, 0, 1)
+    return entree.reshape(1, COTE_ENTREE, COTE_ENTREE, 1)

@@ -1,0 +1,555 @@
+#!/usr/bin/env python3
+"""Prépare l'environnement et lance les labos.
+
+Utilisation : python3 labo.py [COMMANDE]          (sous Windows : py labo.py [COMMANDE])
+
+  ouvrir [LABO]      ouvre JupyterLab sur un labo, classification par défaut ;
+                     c'est ce qui se passe sans COMMANDE
+  preparer           prépare l'environnement sans rien ouvrir
+  executer [LABO …]  exécute des labos sans navigateur et range le résultat dans sortie/ ;
+                     par défaut classification, puis test_model
+      --rapide           sur de petites données, en quelques secondes
+      --sortie DOSSIER   range le résultat dans ce dossier
+      --sur-place        remplace chaque notebook par sa version exécutée
+  tests [OPTIONS]    vérifie le style du code et passe tous les tests ; OPTIONS vont à pytest
+  adresse URL        écrit partout l'adresse publique du dépôt : https://github.com/COMPTE/DEPOT
+
+Toutes, sauf « adresse », créent d'abord .venv/ et y installent requirements.txt, une fois.
+"""
+
+# La préparation doit tourner sur tout Python 3.8+, sans rien d'installé : c'est elle qui trouve un
+# Python convenable et dit clairement ce qui manque. Le reste s'exécute dans .venv/.
+
+import argparse
+import hashlib
+import os
+import platform
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from pathlib import Path
+
+RACINE = Path(__file__).resolve().parent
+LABOS = RACINE / "analyse_image"
+VENV = RACINE / ".venv"
+VERSIONS = ((3, 13), (3, 12), (3, 11))
+PLACE_NECESSAIRE = 4  # Go : bibliothèques installées et fichiers téléchargés
+
+
+class Probleme(Exception):
+    """Ce qui empêche de continuer : ce qui est trouvé, ce qui est attendu, que faire."""
+
+
+def nom_court(chemin):
+    """Chemin relatif au dépôt s'il est dedans."""
+    return chemin.relative_to(RACINE) if RACINE in chemin.parents else chemin
+
+
+def annoncer(message):
+    print(message, flush=True)
+
+
+def lancer(commande, **options):
+    """Lance une commande et rend son code de retour ; Ctrl+C va à elle, et on attend sa fin."""
+    with subprocess.Popen([str(mot) for mot in commande], **options) as processus:
+        while True:
+            try:
+                return processus.wait()
+            except KeyboardInterrupt:
+                continue
+
+
+# --- Un Python convenable --------------------------------------------------------------------
+
+
+def version_de(commande, module="sys"):
+    """Version (majeure, mineure) du Python `commande`, ou None s'il ne tourne pas.
+
+    Un nom présent dans le PATH ne suffit pas : ce peut être un aiguillage vers rien.
+    `module` est importé au passage : None aussi s'il manque.
+    """
+    code = f"import sys, {module}; print(*sys.version_info[:2])"
+    try:
+        reponse = subprocess.run(
+            [*map(str, commande), "-c", code],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=60,
+        )
+        majeure, mineure = reponse.stdout.split()
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return None
+    return int(majeure), int(mineure)
+
+
+def trouver_python():
+    """Commande (liste) d'un Python 3.11 à 3.13 : celui qui exécute ce fichier, sinon un autre."""
+    if sys.version_info[:2] in VERSIONS:
+        # Depuis un environnement virtuel, on remonte à l'interpréteur qui l'a créé.
+        return [getattr(sys, "_base_executable", None) or sys.executable]
+    for majeure, mineure in VERSIONS:
+        for commande in ([f"python{majeure}.{mineure}"], ["py", f"-{majeure}.{mineure}"]):
+            if shutil.which(commande[0]) and version_de(commande) == (majeure, mineure):
+                return commande
+    raise Probleme(
+        f"Python {platform.python_version()} ne convient pas : il faut Python 3.11, 3.12 ou 3.13 "
+        "(TensorFlow n'est pas publié pour les autres),\net aucun des trois n'est installé ici.\n"
+        "Que faire : installez Python 3.13 depuis https://www.python.org/downloads/ puis relancez "
+        "cette commande,\nou travaillez sans rien installer dans Codespaces ou Colab (README.md)."
+    )
+
+
+def verifier_machine(plateforme=None, machine=None, bits=None):
+    """Lève `Probleme` si TensorFlow n'est pas publié pour cette machine."""
+    plateforme = plateforme or sysconfig.get_platform()
+    machine = machine or platform.machine()
+    bits = bits or 8 * struct.calcsize("P")
+    if bits < 64:
+        raison = "un Python 32 bits"
+        remede = "installez un Python 64 bits (https://www.python.org/downloads/)"
+    elif plateforme.startswith("macosx") and machine == "x86_64":
+        raison = "un Mac à processeur Intel"
+        remede = "sur un Mac M1 ou plus récent, installez le Python de python.org"
+    elif plateforme == "win-arm64":
+        raison = "un Python ARM sous Windows"
+        remede = "installez le Python 64 bits « x86-64 » (https://www.python.org/downloads/)"
+    else:
+        return
+    raise Probleme(
+        f"TensorFlow n'est pas publié pour {raison}.\n"
+        f"Que faire : {remede},\nou travaillez dans Codespaces ou Colab (README.md)."
+    )
+
+
+# --- L'environnement .venv/ ------------------------------------------------------------------
+
+
+def python_venv():
+    """Chemin de l'interpréteur de .venv/."""
+    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def temoin():
+    """Chemin du fichier écrit, en dernier, quand l'installation est complète."""
+    return VENV / "installation-complete"
+
+
+def empreinte():
+    """Somme SHA-256 de requirements.txt : elle change quand il faut réinstaller."""
+    return hashlib.sha256((RACINE / "requirements.txt").read_bytes()).hexdigest()
+
+
+def droits_apt(appeler=subprocess.call):
+    """Ce qui précède apt-get : rien pour root, sudo s'il est utilisable, None sinon."""
+    if os.geteuid() == 0:
+        return []
+    if shutil.which("sudo"):
+        if appeler(["sudo", "-n", "true"], stderr=subprocess.DEVNULL) == 0:
+            return ["sudo", "-n"]
+        if sys.stdin.isatty():
+            return ["sudo"]
+    return None
+
+
+def installer_ensurepip(version, appeler=subprocess.call):
+    """Installe le paquet qui manque à un Debian ou Ubuntu neuf : python3.X-venv."""
+    paquet = f"python{version[0]}.{version[1]}-venv"
+    probleme = f"Ce Python n'a pas de quoi créer un environnement virtuel ({paquet} manque).\n"
+    if not shutil.which("apt-get"):
+        raise Probleme(
+            f"{probleme}Que faire : installez les modules « venv » et « ensurepip » de Python avec "
+            "le gestionnaire de paquets de votre système, puis relancez."
+        )
+    droits = droits_apt(appeler)
+    a_la_main = f"sudo apt update && sudo apt install {paquet}"
+    if droits is None:
+        raise Probleme(f"{probleme}Que faire : lancez « {a_la_main} », puis relancez.")
+    annoncer(
+        f"{probleme}On l'installe avec apt"
+        + (" (mot de passe demandé)…" if droits == ["sudo"] else "…")
+    )
+    apt = [*droits, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y"]
+    appeler([*apt, "update"])  # un échec ici n'empêche pas toujours l'installation
+    if appeler([*apt, "install", "--no-install-recommends", paquet]) != 0:
+        raise Probleme(
+            f"apt n'a pas pu installer {paquet} (son message est ci-dessus).\n"
+            f"Que faire : vérifiez la connexion à Internet, essayez « {a_la_main} », puis relancez."
+        )
+
+
+def creer_venv():
+    """Crée .venv/, ou le refait s'il est incomplet."""
+    verifier_machine()
+    python = trouver_python()
+    version = version_de(python)
+    if version_de(python, module="ensurepip") is None:
+        installer_ensurepip(version)
+    etat = "incomplet, ou d'une autre version de Python : on le refait" if VENV.exists() else "créé"
+    annoncer(f"Environnement .venv/ {etat} avec Python {version[0]}.{version[1]}…")
+    reponse = subprocess.run(
+        [*python, "-m", "venv", "--clear", str(VENV)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if reponse.returncode != 0 or version_de([python_venv()], module="pip") is None:
+        raise Probleme(
+            f"L'environnement .venv/ n'a pas pu être créé :\n{reponse.stdout.strip()}\n"
+            "Que faire : fermez les programmes qui s'en servent (JupyterLab, VS Code), supprimez "
+            ".venv/,\nvérifiez que vous avez le droit d'écrire ici, puis relancez."
+        )
+
+
+def preparer():
+    """Rend .venv/ utilisable et à jour ; ne fait rien s'il l'est déjà."""
+    if version_de([python_venv()], module="pip") not in VERSIONS:
+        creer_venv()
+    attendue = empreinte()
+    if temoin().exists() and temoin().read_text(encoding="utf-8") == attendue:
+        return
+    libre = shutil.disk_usage(str(RACINE)).free / 1e9
+    if libre < PLACE_NECESSAIRE:
+        annoncer(f"Attention : {libre:.1f} Go libres, il en faut environ {PLACE_NECESSAIRE}.")
+    annoncer("Installation des bibliothèques : quelques minutes, cette fois seulement…")
+    if temoin().exists():
+        temoin().unlink()  # une installation interrompue doit être refaite
+    commande = [python_venv(), "-m", "pip", "install", "--disable-pip-version-check"]
+    commande += ["--prefer-binary", "-r", RACINE / "requirements.txt"]
+    # Sur un terminal, pip montre sa progression ; dans un journal, elle n'apprend rien.
+    if lancer(commande + ([] if sys.stdout.isatty() else ["--quiet"])) != 0:
+        raise Probleme(
+            "L'installation des bibliothèques a échoué (le message de pip est ci-dessus).\n"
+            f"Que faire : vérifiez la connexion à Internet et la place libre ({libre:.1f} Go ici), "
+            "puis relancez : elle reprendra.\nSous Windows, si un chemin est trop long, placez le "
+            "dossier près de la racine (C:\\labos)."
+        )
+    provisoire = temoin().with_suffix(".provisoire")
+    provisoire.write_text(attendue, encoding="utf-8")
+    os.replace(str(provisoire), str(temoin()))
+    annoncer("Environnement prêt.")
+
+
+def regler_environnement():
+    """Règle les variables d'environnement, pour ce programme et pour ceux qu'il lance."""
+    os.environ.update(
+        JUPYTER_PREFER_ENV_PATH="1",  # le noyau de .venv/, pas celui d'une autre installation
+        PIP_USER="0",  # certaines machines l'imposent, ce que pip refuse dans .venv/
+        PYTHONUTF8="1",  # accents et symboles, même sur une console Windows
+    )
+    os.environ.pop("JUPYTER_PATH", None)  # passerait devant .venv/
+
+
+# --- Ouvrir et exécuter les labos ------------------------------------------------------------
+
+
+def trouver_labo(nom):
+    """Chemin d'un notebook donné par son chemin ou par son nom, avec ou sans « .ipynb »."""
+    for chemin in (Path(nom), LABOS / nom, LABOS / f"{nom}.ipynb"):
+        if chemin.suffix == ".ipynb" and chemin.is_file():
+            return chemin.resolve()
+    connus = ", ".join(chemin.stem for chemin in sorted(LABOS.glob("*.ipynb")))
+    raise Probleme(f"Aucun labo ne s'appelle « {nom} ».\nLabos présents : {connus or 'aucun'}.")
+
+
+def options_jupyter(env, root, systeme):
+    """Options de JupyterLab selon l'endroit où il tourne."""
+    # Certains navigateurs n'ont pas le droit de lire le fichier de redirection de Jupyter.
+    options = ["--ServerApp.use_redirect_file=False"]
+    if root:
+        options.append("--allow-root")
+    if env.get("CODESPACES") == "true":
+        domaine = env.get("GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN", "app.github.dev")
+        origine = rf"https://{re.escape(env['CODESPACE_NAME'])}-\d+\.{re.escape(domaine)}"
+        options += ["--no-browser", f"--ServerApp.allow_origin_pat={origine}"]
+    elif systeme == "Linux" and not (env.get("DISPLAY") or env.get("WAYLAND_DISPLAY")):
+        options.append("--no-browser")
+    return options
+
+
+def ouvrir(nom):
+    """Ouvre JupyterLab sur un labo ; rend son code de retour."""
+    labo = trouver_labo(nom)
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    options = options_jupyter(os.environ, root, platform.system())
+    annoncer(f"JupyterLab s'ouvre sur {labo.name}. Pour l'arrêter : Ctrl+C ici.")
+    if "--no-browser" in options:
+        annoncer("Ouvrez dans un navigateur l'adresse « http://localhost:… » affichée ci-dessous.")
+    return lancer(
+        [python_venv(), "-m", "jupyterlab", labo, "--log-level=WARN", *options],
+        cwd=str(RACINE),
+    )
+
+
+def titres(cellules):
+    """Pour chaque cellule, le dernier titre Markdown qui la précède."""
+    titre, resultat = "", []
+    for cellule in cellules:
+        if cellule.cell_type == "markdown":
+            trouves = re.findall(r"^#+ +(.+)$", cellule.source, re.MULTILINE)
+            titre = trouves[-1].strip() if trouves else titre
+        resultat.append(titre)
+    return resultat
+
+
+def nettoyer(notebook):
+    """Ôte d'un notebook exécuté ce qui dépend de la machine ou ne vit que dans une session."""
+    notebook.metadata.clear()
+    notebook.metadata.kernelspec = {
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+        "name": "python3",
+    }
+    notebook.metadata.language_info = {"name": "python"}
+    for cellule in notebook.cells:
+        if cellule.cell_type == "code":
+            cellule.metadata.pop("execution", None)
+            # Un widget sans son noyau s'affiche comme une erreur.
+            cellule.outputs = [
+                sortie
+                for sortie in cellule.outputs
+                if "application/vnd.jupyter.widget-view+json" not in sortie.get("data", {})
+            ]
+
+
+def lignes_retenues(notebook):
+    """Lignes de sortie à rappeler à la fin : données employées, scores, verdicts."""
+    motif = r"⚠|Données|Erreur ?:|Précision ?:|Modèle sauvegardé !|Selon moi l'image est"
+    sorties = [s for c in notebook.cells if c.cell_type == "code" for s in c.outputs]
+    textes = [s.get("text") or s.get("data", {}).get("text/plain", "") for s in sorties]
+    return [ligne for texte in textes for ligne in texte.splitlines() if re.match(motif, ligne)]
+
+
+def executer_labo(source, destination, env):
+    """Exécute un notebook dans un noyau neuf et écrit le résultat dans `destination`.
+
+    Rend (message d'échec ou None, lignes à rappeler).
+    """
+    import nbclient
+    import nbformat
+
+    try:
+        notebook = nbformat.read(source, as_version=4)
+    except (ValueError, nbformat.ValidationError) as erreur:
+        raise Probleme(
+            f"{source.name} n'est pas un notebook lisible ({erreur}).\n"
+            f"Que faire : récupérez-le, par exemple avec « git checkout -- {source.name} »."
+        ) from erreur
+    debut, courante = time.monotonic(), {}
+    sections = titres(notebook.cells)
+    total = sum(cellule.cell_type == "code" for cellule in notebook.cells)
+    rangs = {}
+    for position, cellule in enumerate(notebook.cells):
+        if cellule.cell_type == "code":
+            rangs[position] = len(rangs) + 1
+
+    def suivre(cell, cell_index):
+        minutes, secondes = divmod(int(time.monotonic() - debut), 60)
+        courante.update(
+            cell=cell, nom=f"cellule {rangs[cell_index]}/{total} · {sections[cell_index]}"
+        )
+        annoncer(f"  [{minutes:02d}:{secondes:02d}] {courante['nom']}")
+
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=None,
+        kernel_name="python3",
+        extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": str(source.parent)}},
+        on_cell_execute=suivre,
+        record_timing=False,
+        store_widget_state=False,
+        coalesce_streams=True,
+    )
+    echec = None
+    try:
+        client.execute(env=env)
+    except nbclient.exceptions.CellExecutionError as erreur:
+        echec = f"{erreur.ename}: {erreur.evalue}"
+    except nbclient.exceptions.DeadKernelError:
+        echec = "le noyau Python s'est arrêté, le plus souvent faute de mémoire."
+    if echec:
+        echec = f"{courante['nom']}\n\n{courante['cell'].source}\n\n{echec}"
+    nettoyer(notebook)
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    provisoire = destination.with_name(f".{destination.name}.provisoire")
+    provisoire.write_bytes(nbformat.writes(notebook).encode())
+    os.replace(provisoire, destination)
+    return echec, lignes_retenues(notebook)
+
+
+def executer(noms, rapide=False, dossier=None, sur_place=False):
+    """Exécute des labos à la suite ; s'arrête au premier qui échoue et rend alors 1."""
+    if rapide and sur_place:
+        raise Probleme(
+            "--rapide et --sur-place ne vont pas ensemble : les scores du mode rapide ne valent "
+            "rien.\nQue faire : ôtez l'un des deux."
+        )
+    sources = [trouver_labo(nom) for nom in noms or ("classification", "test_model")]
+    dossier = Path(dossier or RACINE / "sortie")
+    env = dict(os.environ)
+    with tempfile.TemporaryDirectory(prefix="labos-") as propre:
+        if rapide:
+            # En mode rapide, les labos écrivent dans le dossier temporaire : chacun le sien.
+            env.update(LABO_RAPIDE="1", TMPDIR=propre, TEMP=propre, TMP=propre)
+        bilan = []
+        for source in sources:
+            annoncer(f"\n{source.name}")
+            debut = time.monotonic()
+            # Un notebook fourni n'est remplacé que par une exécution réussie.
+            destination = dossier.resolve() / source.name
+            echec, lignes = executer_labo(source, destination, env)
+            if sur_place and not echec:
+                os.replace(destination, source)
+                destination = source
+            duree = time.monotonic() - debut
+            bilan += [f"\n{source.name} : {duree:.0f} s, résultat dans {nom_court(destination)}"]
+            bilan += [f"  {ligne}" for ligne in lignes]
+            if echec:
+                break
+    annoncer("\n".join(bilan))
+    if echec:
+        annoncer(f"\nÉCHEC de {source.name}, {echec}")
+    return 1 if echec else 0
+
+
+# --- Vérifier le dépôt, écrire son adresse ---------------------------------------------------
+
+
+def tester(options):
+    """Style du code (ruff), puis pytest, notebooks compris ; rend le premier code d'échec."""
+    python, codes = python_venv(), []
+    etapes = (["ruff", "check"], ["ruff", "format", "--check"], ["pytest", *options])
+    for etape in etapes:
+        annoncer(f"— {' '.join(etape)}")
+        codes.append(lancer([python, "-m", *etape], cwd=str(RACINE)))
+    if codes[-1] == 0 and any(codes):
+        annoncer("Les tests passent, mais ruff a des remarques (plus haut).")
+    return next((code for code in codes if code), 0)
+
+
+def changer_adresse(url):
+    """Remplace l'ancienne adresse publique par `url` : pyproject.toml, README.md et notebooks.
+
+    Rend la liste des fichiers changés. L'adresse en vigueur est celle de pyproject.toml.
+    """
+    forme = (
+        r"https://github\.com/([A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}?)(?:\.git)?/?"
+    )
+    correspondance = re.fullmatch(forme, url.strip())
+    if not correspondance:
+        raise Probleme(
+            f"« {url} » n'est pas l'adresse d'un dépôt GitHub.\nAttendu : https://github.com/COMPTE/DEPOT"
+        )
+    nouveau = correspondance.group(1)
+    projet = RACINE / "pyproject.toml"
+    ligne = re.search(
+        r'^adresse = "https://github\.com/([^"\s]+)"$', projet.read_text(encoding="utf-8"), re.M
+    )
+    if not ligne:
+        raise Probleme(
+            "pyproject.toml n'a plus, dans [tool.labo], de ligne "
+            '« adresse = "https://github.com/COMPTE/DEPOT" ».'
+            "\nQue faire : remettez-la, puis relancez."
+        )
+    # Les formes sous lesquelles une adresse de dépôt apparaît : GitHub, Colab, Codespaces.
+    ancienne = re.compile(
+        r"((?:github\.com|colab\.research\.google\.com/github|codespaces\.new)/|[?&]repo=)"
+        + re.escape(ligne.group(1))
+        + r"(?![\w-])"
+    )
+    # pyproject.toml vient en dernier : interrompue, la commande peut être relancée.
+    fichiers = [RACINE / "README.md", *sorted(LABOS.glob("*.ipynb")), projet]
+    changes = []
+    for fichier in fichiers:
+        avant = fichier.read_bytes().decode("utf-8")
+        apres = ancienne.sub(rf"\g<1>{nouveau}", avant)
+        if apres != avant:
+            provisoire = fichier.with_name(f".{fichier.name}.provisoire")
+            provisoire.write_bytes(apres.encode("utf-8"))
+            os.replace(str(provisoire), str(fichier))
+            changes.append(fichier)
+    return changes
+
+
+# --- La ligne de commande --------------------------------------------------------------------
+
+
+class Analyseur(argparse.ArgumentParser):
+    """Aide et erreurs en français : l'aide est le texte en tête de ce fichier."""
+
+    def format_help(self):
+        return __doc__
+
+    def error(self, message):
+        commande = " ".join(sys.argv[1:])
+        self.exit(2, f"Commande incomprise : « {commande} ».\n\n{self.format_help()}")
+
+
+def lire_arguments(arguments):
+    """Arguments de la ligne de commande → espace de noms d'argparse."""
+    analyseur = Analyseur()
+    commandes = analyseur.add_subparsers(dest="commande")
+    commandes.add_parser("ouvrir").add_argument("labo", nargs="?", default="classification")
+    commandes.add_parser("preparer")
+    execution = commandes.add_parser("executer")
+    execution.add_argument("labos", nargs="*")
+    execution.add_argument("--rapide", action="store_true")
+    lieu = execution.add_mutually_exclusive_group()
+    lieu.add_argument("--sortie")
+    lieu.add_argument("--sur-place", action="store_true")
+    commandes.add_parser("tests", prefix_chars="\0", add_help=False).add_argument(
+        "options", nargs="*"
+    )
+    commandes.add_parser("adresse").add_argument("url")
+    return analyseur.parse_args(arguments or ["ouvrir"])
+
+
+def principal(arguments):
+    """Exécute une commande et rend le code de retour du programme."""
+    choix = lire_arguments(arguments)
+    if choix.commande == "adresse":
+        changes = changer_adresse(choix.url)
+        for fichier in changes:
+            annoncer(f"Adresse écrite dans {nom_court(fichier)}")
+        annoncer("" if changes else "Rien à changer : c'est déjà l'adresse du dépôt.")
+        return 0
+    regler_environnement()
+    preparer()
+    if choix.commande == "ouvrir":
+        return ouvrir(choix.labo)
+    if choix.commande == "tests":
+        return tester(choix.options)
+    if choix.commande == "executer":
+        if Path(sys.prefix).resolve() != VENV.resolve():
+            # nbclient n'est installé que dans .venv/ : on s'y relance.
+            return lancer([python_venv(), __file__, *arguments])
+        return executer(choix.labos, choix.rapide, choix.sortie, choix.sur_place)
+    return 0
+
+
+def main():
+    for flux in (sys.stdout, sys.stderr):
+        flux.reconfigure(errors="replace")  # une console sans accents ne doit rien interrompre
+    try:
+        return principal(sys.argv[1:])
+    except Probleme as probleme:
+        print(f"\n{probleme}", file=sys.stderr)
+        return 1
+    except OSError as erreur:
+        nom = erreur.filename or RACINE
+        print(f"\nImpossible de lire ou d'écrire « {nom} » : {erreur.strerror}.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrompu. La même commande reprendra où il faut.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

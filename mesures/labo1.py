@@ -1,0 +1,140 @@
+"""Labo 1 : le code de l'énoncé et le nôtre, mêmes données, même machine, plusieurs graines.
+
+    python mesures/labo1.py [graine …]        (par défaut 1 2 3 ; environ 20 minutes par graine)
+
+Ce qui est mesuré est le code du labo lui-même : ses cellules sont lues dans classification.ipynb.
+Les résultats s'ajoutent à mesures/labo1.csv ; une ligne déjà mesurée n'est pas refaite, si bien
+qu'une interruption ne coûte que l'entraînement en cours.
+"""
+
+import datetime
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+
+ICI = Path(__file__).resolve().parent
+LABOS = ICI.parent / "analyse_image"
+RESULTATS = ICI / "labo1.csv"
+CELLULES = "imports parametres obtenir lire one-hot decoupe echelle reseau compiler piege augmenter trois entrainer-fonction"
+
+
+def cellules_du_labo():
+    """Exécute les cellules utiles du labo et rend leurs noms (fonctions, tableaux)."""
+    notebook = json.loads((LABOS / "classification.ipynb").read_text(encoding="utf-8"))
+    sources = {c["id"]: "".join(c["source"]) for c in notebook["cells"]}
+    os.environ["MPLBACKEND"] = "Agg"
+    os.environ.pop("LABO_RAPIDE", None)
+    os.chdir(LABOS)
+    sys.path.insert(0, str(LABOS))
+    labo = {"CLASSES": None}
+    for identifiant in CELLULES.split():
+        exec(compile(sources[identifiant], identifiant, "exec"), labo)
+    return labo
+
+
+def enonce_augmente(labo, reseau, graine):
+    """Les 50 époques augmentées, telles que publiées : pas comptés à la main, validation déformée."""
+    labo["compiler"](reseau)
+    generateur, lot = labo["generateur"], 256
+    reseau.fit(
+        generateur.flow(labo["X_apprentissage"], labo["y_apprentissage"], batch_size=lot),
+        steps_per_epoch=48_000 // lot,
+        epochs=50,
+        validation_data=generateur.flow(labo["X_validation"], labo["y_validation"], batch_size=lot),
+        validation_steps=12_000 // lot,
+        verbose=0,
+    )
+
+
+def enonce_simple(labo, reseau, graine):
+    labo["compiler"](reseau)
+    validation = (labo["X_validation"], labo["y_validation"])
+    reseau.fit(
+        labo["X_apprentissage"],
+        labo["y_apprentissage"],
+        batch_size=256,
+        epochs=10,
+        validation_data=validation,
+        verbose=0,
+    )
+
+
+def notre(augmente, epoques):
+    return lambda labo, reseau, graine: labo["entrainer"](reseau, augmente, epoques, graine)
+
+
+def essais(labo):
+    """(réseau, entraînement, augmentation, époques, fonction) : les lignes du tableau."""
+    sans, avec = labo["EPOQUES_SANS"], labo["EPOQUES_AVEC"]
+    return [
+        ("1 convolution", "énoncé", "non", 10, enonce_simple),
+        ("1 convolution", "énoncé", "oui", 50, enonce_augmente),
+        ("1 convolution", "labo", "non", sans, notre(False, sans)),
+        ("1 convolution", "labo", "oui", avec, notre(True, avec)),
+        ("3 convolutions", "labo", "non", sans, notre(False, sans)),
+        ("3 convolutions", "labo", "oui", avec, notre(True, avec)),
+    ]
+
+
+def mesurer(graines):
+    labo = cellules_du_labo()
+    creer = {
+        "1 convolution": labo["creer_une_convolution"],
+        "3 convolutions": labo["creer_trois_convolutions"],
+    }
+    lignes = pd.read_csv(RESULTATS).to_dict("records") if RESULTATS.exists() else []
+    for graine in graines:
+        for reseau, code, augmentation, epoques, entrainer in essais(labo):
+            cle = {"réseau": reseau, "code": code, "augmentation": augmentation, "époques": epoques, "graine": graine}
+            if any(cle.items() <= ligne.items() for ligne in lignes):
+                continue
+            print(*cle.values(), flush=True)
+            labo["keras"].utils.set_random_seed(graine)
+            modele = creer[reseau]()
+            debut, debut_cpu = time.perf_counter(), time.process_time()
+            entrainer(labo, modele, graine)
+            durees = {"secondes": time.perf_counter() - debut, "secondes_cpu": time.process_time() - debut_cpu}
+            evaluations = {
+                jeu: modele.evaluate(labo[f"X_{jeu}"], labo[f"y_{jeu}"], batch_size=1000, verbose=0)[1]
+                for jeu in ("apprentissage", "validation", "test")
+            }
+            lignes.append(
+                cle
+                | {nom: round(v, 1) for nom, v in durees.items()}
+                | {nom: round(v, 4) for nom, v in evaluations.items()}
+                | {"date": datetime.date.today().isoformat(), "machine": f"{os.cpu_count()} cœurs"}
+            )
+            provisoire = RESULTATS.with_suffix(".provisoire")
+            pd.DataFrame(lignes).to_csv(provisoire, index=False)
+            provisoire.replace(RESULTATS)
+    return pd.DataFrame(lignes)
+
+
+def tableau(lignes):
+    groupes = lignes.groupby(["code", "réseau", "augmentation", "époques"], sort=False)
+    resume = groupes.agg(
+        graines=("graine", "count"),
+        secondes=("secondes", "mean"),
+        test=("test", "mean"),
+        min=("test", "min"),
+        max=("test", "max"),
+    )
+    return resume.round({"secondes": 0, "test": 4}).reset_index()
+
+
+if __name__ == "__main__":
+    resultats = mesurer([int(g) for g in sys.argv[1:]] or [1, 2, 3])
+    print(tableau(resultats).to_string(index=False))
+    moyenne = resultats.groupby(["code", "réseau", "augmentation"])[["secondes", "test"]].mean()
+    # Le parcours de l'énoncé (10 époques, puis 50 augmentées) contre celui du labo (10, puis 3 convolutions).
+    simple, augmente = (moyenne.loc[("énoncé", "1 convolution", a)] for a in ("non", "oui"))
+    notre_ = moyenne.loc[("labo", "3 convolutions", "oui")]
+    rapport = (simple["secondes"] + augmente["secondes"]) / (simple["secondes"] + notre_["secondes"])
+    print(
+        f"\nÉnoncé : précision {augmente['test']:.4f} après 10 + 50 époques ; labo : {notre_['test']:.4f}, "
+        f"soit {notre_['test'] - augmente['test']:+.4f} en {rapport:.2f} fois moins de temps."
+    )

@@ -1,0 +1,287 @@
+"""Fashion-MNIST : chaque source, chaque fichier abîmé, rien d'à moitié écrit."""
+
+import functools
+import gzip
+import http.server
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from outils import donnees
+from outils.donnees import COLONNES, DonneesDessinees, DonneesInvalides
+
+REEL = donnees._chemins_ubyte(donnees.DOSSIER_DEBIAN)
+besoin_du_reel = pytest.mark.skipif(
+    not REEL, reason="le paquet dataset-fashion-mnist n'est pas installé"
+)
+
+
+@pytest.fixture
+def datas(tmp_path, monkeypatch):
+    dossier = tmp_path / "datas"
+    monkeypatch.setenv("LABO_DATAS", str(dossier))
+    return dossier
+
+
+@pytest.fixture
+def sans_reel(monkeypatch):
+    monkeypatch.setattr(donnees, "DOSSIER_DEBIAN", Path("/nulle-part"))
+
+
+@pytest.fixture
+def petits_csv(datas, monkeypatch):
+    """Deux CSV justes de 20 et 10 lignes, à la place des 60 000 et 10 000."""
+    monkeypatch.setattr(
+        donnees, "CSV", {"fashion-mnist_train.csv": 20, "fashion-mnist_test.csv": 10}
+    )
+    rng = np.random.default_rng(0)
+    datas.mkdir()
+    for nom, n in donnees.CSV.items():
+        lignes = [",".join(COLONNES)]
+        lignes += [",".join(map(str, [i % 10, *rng.integers(0, 256, 784)])) for i in range(n)]
+        (datas / nom).write_text("\n".join(lignes) + "\n", encoding="utf-8")
+    return datas
+
+
+def provisoires(dossier):
+    return [
+        f.name
+        for f in Path(dossier).rglob("*")
+        if "provisoire" in f.name or f.name.startswith("tmp")
+    ]
+
+
+# --- Sources --------------------------------------------------------------------------------------
+
+
+@besoin_du_reel
+def test_les_csv_sont_ecrits_depuis_les_images_reelles_et_relus_a_l_identique(datas):
+    train, test = donnees.obtenir_csv()
+    (X, y), (X_test, y_test) = donnees.charger_fashion_mnist()
+    assert (X.shape, X.dtype, y.shape) == ((60_000, 28, 28), np.uint8, (60_000,))
+    assert np.bincount(y_test).tolist() == [1_000] * 10
+    assert train.read_text(encoding="utf-8").count("\n") == 60_001
+    X_csv, y_csv = donnees.lire_csv(test)
+    assert np.array_equal(X_csv, X_test) and np.array_equal(y_csv, y_test)
+    assert not provisoires(datas)
+
+
+def test_les_csv_deja_la_sont_la_source_et_le_cache_suit_leurs_changements(petits_csv):
+    (X, y), _ = donnees.charger_fashion_mnist()
+    assert X.shape == (20, 28, 28) and (petits_csv / donnees.CACHE).is_file()
+    chemin = petits_csv / "fashion-mnist_train.csv"
+    lignes = chemin.read_text().splitlines()
+    lignes[1] = "7" + lignes[1][1:]
+    chemin.write_text("\n".join(lignes) + "\n")
+    os.utime(chemin, ns=(1, 1))
+    (_, y_change), _ = donnees.charger_fashion_mnist()
+    assert (y[0], y_change[0]) == (0, 7)
+
+
+def test_un_cache_abime_est_refait(petits_csv):
+    (X, _), _ = donnees.charger_fashion_mnist()
+    (petits_csv / donnees.CACHE).write_bytes(b"PK pas un npz")
+    with pytest.warns(UserWarning, match="illisible"):
+        (X_relu, _), _ = donnees.charger_fashion_mnist()
+    assert np.array_equal(X, X_relu)
+
+
+def test_sans_rien_le_jumeau_est_annonce_et_range_a_part(datas, sans_reel):
+    with pytest.warns(DonneesDessinees, match="aucun score"):
+        train, test = donnees.obtenir_csv(miroirs=("http://127.0.0.1:9/",))
+    assert train.parent.name == "jumeau" and train.name == "fashion-mnist_train.csv"
+    X, y = donnees.lire_csv(test, n_lignes=2_000)
+    assert X.shape == (2_000, 28, 28) and set(y) == set(range(10))
+    assert not (datas / train.name).exists(), "le jumeau ne doit pas passer pour les vraies données"
+    with pytest.warns(DonneesDessinees):
+        (X, _), _ = donnees.charger_fashion_mnist(miroirs=())
+    assert len(X) == 12_000
+
+
+# --- Fichiers abîmés ----------------------------------------------------------------------------
+
+
+def remplacer(ligne, ancien, nouveau):
+    def changer(lignes):
+        lignes[ligne] = lignes[ligne].replace(ancien, nouveau, 1)
+        return "\n".join(lignes)
+
+    return changer
+
+
+def valeur(ligne, colonne, texte):
+    def changer(lignes):
+        cases = lignes[ligne].split(",")
+        cases[colonne] = texte
+        lignes[ligne] = ",".join(cases)
+        return "\n".join(lignes)
+
+    return changer
+
+
+ABIMES = {
+    "vide": (lambda lignes: "", "0 octet"),
+    "page web": (lambda lignes: "<!DOCTYPE html><html>", "page web"),
+    "zip": (lambda lignes: "PK\x03\x04", "zip"),
+    "git lfs": (lambda lignes: "version https://git-lfs.github.com/spec/v1", "Git LFS"),
+    "tableur": (lambda lignes: "\n".join(lignes).replace(",", ";"), "« ; »"),
+    "sans en-tête": (lambda lignes: "\n".join(lignes[1:]), "en-tête"),
+    "colonne absente": (remplacer(0, ",pixel500", ""), "manque pixel500"),
+    "colonnes permutées": (remplacer(0, "pixel1,pixel2", "pixel2,pixel1"), "désordre"),
+    "tronqué": (lambda lignes: "\n".join(lignes)[:-1_000], "ligne 21"),
+    "lignes en moins": (lambda lignes: "\n".join(lignes[:16]), "15 lignes"),
+    "échangé": (lambda lignes: "\n".join(lignes[:11]), "échangés"),
+    "étiquette": (valeur(3, 0, "12"), "étiquette 12"),
+    "pixel trop grand": (valeur(5, 10, "256"), "ligne 6, colonne pixel10"),
+    "pixel négatif": (valeur(5, 10, "-1"), "« -1 »"),
+    "texte": (valeur(2, 7, "abc"), "« abc » à la ligne 3, colonne pixel7"),
+    "case vide": (valeur(2, 7, ""), "ligne 3, colonne pixel7"),
+}
+
+
+@pytest.mark.parametrize("cas", ABIMES)
+def test_un_csv_abime_donne_un_message_et_reste_intact(petits_csv, cas):
+    abimer, attendu = ABIMES[cas]
+    chemin = petits_csv / "fashion-mnist_train.csv"
+    chemin.write_text(abimer(chemin.read_text().splitlines()), encoding="utf-8")
+    avant = chemin.read_bytes()
+    with pytest.raises(DonneesInvalides) as erreur:
+        donnees.charger_fashion_mnist()
+    message = str(erreur.value)
+    for morceau in (attendu, "fashion-mnist_train.csv", "Attendu", "Remède"):
+        assert morceau in message
+    assert chemin.read_bytes() == avant and not provisoires(petits_csv)
+
+
+@besoin_du_reel
+@pytest.mark.parametrize(
+    ("abimer", "attendu"),
+    [
+        (lambda b: b[:3_000], "tronquée"),
+        (lambda b: b"<html>", "illisible"),
+        (lambda b: gzip.compress(b"x"), "SHA-256"),
+    ],
+)
+def test_un_fichier_d_origine_abime_est_nomme(datas, abimer, attendu):
+    datas.mkdir()
+    for chemin in REEL:
+        (datas / chemin.name).write_bytes(chemin.read_bytes())
+    fautif = datas / "t10k-labels-idx1-ubyte.gz"
+    fautif.write_bytes(abimer(fautif.read_bytes()))
+    with pytest.raises(DonneesInvalides, match=attendu) as erreur:
+        donnees.charger_fashion_mnist()
+    assert fautif.name in str(erreur.value)
+
+
+# --- Téléchargement -------------------------------------------------------------------------------
+
+
+class Serveur(http.server.SimpleHTTPRequestHandler):
+    coupe = ()
+
+    def do_GET(self):
+        if self.path.startswith(
+            "/coupe/"
+        ):  # annonce tout, n'envoie que le début : connexion perdue
+            contenu = Path(self.directory, self.path.split("/")[-1]).read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(contenu)))
+            self.end_headers()
+            self.wfile.write(contenu[: len(contenu) // 2])
+            return
+        super().do_GET()
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def miroir(monkeypatch):
+    """Un vrai serveur HTTP local qui sert les fichiers du paquet Debian, avec leurs sommes MD5."""
+    import hashlib
+
+    monkeypatch.setattr(
+        donnees,
+        "UBYTE",
+        {
+            c.name[:-3]: (hashlib.md5(c.read_bytes()).hexdigest(), donnees.UBYTE[c.name[:-3]][1])
+            for c in REEL
+        },
+    )
+    gestion = functools.partial(Serveur, directory=str(donnees.DOSSIER_DEBIAN))
+    serveur = http.server.ThreadingHTTPServer(("127.0.0.1", 0), gestion)
+    threading.Thread(target=serveur.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{serveur.server_port}/"
+    serveur.shutdown()
+
+
+@besoin_du_reel
+def test_le_telechargement_passe_au_miroir_suivant(datas, miroir, monkeypatch):
+    monkeypatch.setattr(donnees, "_chemins_ubyte", _sans_debian(donnees._chemins_ubyte))
+    (X, _), _ = donnees.charger_fashion_mnist(
+        miroirs=(miroir + "absent/", miroir + "coupe/", miroir)
+    )
+    assert X.shape == (60_000, 28, 28)
+    assert not provisoires(datas)
+
+
+@besoin_du_reel
+def test_un_telechargement_coupe_ne_laisse_rien(datas, miroir):
+    with pytest.raises(ConnectionError, match="train-images-idx3-ubyte.gz"):
+        donnees.telecharger_ubyte(datas, miroirs=(miroir + "coupe/",))
+    assert not list(datas.iterdir())
+
+
+@besoin_du_reel
+def test_un_telechargement_repris_garde_ce_qui_est_deja_la(datas, miroir):
+    with pytest.raises(ConnectionError):
+        donnees.telecharger_ubyte(datas, miroirs=(miroir + "coupe/",))
+    donnees.telecharger_ubyte(datas, miroirs=(miroir,))
+    dates = {f.name: f.stat().st_mtime_ns for f in datas.iterdir()}
+    assert set(dates) == {c.name for c in REEL}
+    donnees.telecharger_ubyte(datas, miroirs=())  # plus rien à demander
+    assert dates == {f.name: f.stat().st_mtime_ns for f in datas.iterdir()}
+
+
+def _sans_debian(fonction):
+    return lambda dossier: None if dossier == donnees.DOSSIER_DEBIAN else fonction(dossier)
+
+
+# --- Dossier en lecture seule ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def lecture_seule(petits_csv):
+    """Un vrai dossier non inscriptible, aussi pour root (qui devient « nobody » le temps du test)."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("droits POSIX seulement")
+    root = os.geteuid() == 0
+    for chemin in (*petits_csv.iterdir(), *petits_csv.parents):
+        if chemin.stat().st_uid == os.geteuid():
+            chemin.chmod(chemin.stat().st_mode | 0o055)
+    petits_csv.chmod(0o555)
+    donnees.lire_csv(
+        petits_csv / "fashion-mnist_test.csv"
+    )  # charge les modules tant qu'on en a le droit
+    if root:
+        os.seteuid(65534)
+    yield petits_csv
+    if root:
+        os.seteuid(0)
+    petits_csv.chmod(0o755)
+
+
+def test_un_dossier_partage_en_lecture_seule_suffit_pour_lire(lecture_seule):
+    with pytest.warns(UserWarning, match="Pas de cache"):
+        (X, _), _ = donnees.charger_fashion_mnist()
+    assert X.shape == (20, 28, 28)
+
+
+def test_ecrire_dans_un_dossier_en_lecture_seule_donne_un_message(lecture_seule):
+    with pytest.raises(PermissionError, match="Donnez-vous le droit"):
+        donnees._ecrire_csv(
+            lecture_seule / "x.csv", np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.uint8)
+        )

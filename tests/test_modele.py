@@ -1,0 +1,152 @@
+"""Le modèle sur le disque : relu ailleurs à l'identique, ou un message qui dit pourquoi."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from outils.donnees import CLASSES
+from outils.fichiers import RACINE
+from outils.modele import (
+    ModeleInvalide,
+    charger_modele,
+    lire_fiche,
+    modele_present,
+    sauvegarder_modele,
+)
+
+
+@pytest.fixture(scope="module")
+def reseau():
+    import keras
+
+    keras.utils.set_random_seed(13)
+    modele = keras.Sequential(
+        [
+            keras.layers.Input((28, 28, 1)),
+            keras.layers.Conv2D(4, 3, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
+    modele.compile(optimizer="adam", loss="categorical_crossentropy")
+    hasard = np.random.default_rng(0)
+    modele.fit(hasard.random((64, 28, 28, 1)), np.eye(10)[np.arange(64) % 10], verbose=0)
+    return modele
+
+
+@pytest.fixture
+def dossier(reseau, tmp_path):
+    sauvegarder_modele(reseau, tmp_path, CLASSES, precision_test=0.91)
+    return tmp_path
+
+
+def test_un_autre_processus_rend_les_memes_probabilites(reseau, dossier):
+    images = np.random.default_rng(1).random((20, 28, 28, 1)).astype("float32")
+    np.save(dossier / "images.npy", images)
+    programme = (
+        "import sys, numpy as np; from outils.modele import charger_modele; d = sys.argv[1];"
+        "np.save(d + '/p.npy', charger_modele(d).predict(np.load(d + '/images.npy'), verbose=0))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", programme, str(dossier)], check=True, cwd=RACINE / "analyse_image"
+    )
+    assert np.abs(np.load(dossier / "p.npy") - reseau.predict(images, verbose=0)).max() < 1e-6
+
+
+def test_les_poids_seuls_sont_gardes(reseau, dossier):
+    # 27 kilo-octets de poids ; l'état d'Adam en ajouterait deux fois autant.
+    poids = sum(p.nbytes for p in reseau.get_weights())
+    assert (dossier / "modele.weights.h5").stat().st_size < 1.5 * poids + 30_000
+
+
+def test_la_fiche_dit_classes_contrat_mesures_et_versions(dossier):
+    fiche = lire_fiche(dossier)
+    assert fiche["classes"] == list(CLASSES)
+    assert fiche["entree"]["forme"] == [28, 28, 1]
+    assert fiche["mesures"] == {"precision_test": 0.91}
+    assert fiche["versions"]["keras"]
+
+
+def test_un_modele_ecrit_avec_le_code_de_l_enonce_se_recharge(reseau, tmp_path):
+    (tmp_path / "modele.json").write_text(reseau.to_json())
+    reseau.save_weights(tmp_path / "modele.weights.h5")
+    assert modele_present(tmp_path) and lire_fiche(tmp_path) == {}
+    images = np.ones((1, 28, 28, 1), "float32")
+    assert np.allclose(charger_modele(tmp_path)(images), reseau(images), atol=1e-6)
+
+
+def test_un_nombre_de_classes_faux_est_refuse(reseau, tmp_path):
+    with pytest.raises(ValueError, match="10 sorties, mais 3 classes"):
+        sauvegarder_modele(reseau, tmp_path, ["a", "b", "c"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_une_ecriture_interrompue_garde_l_ancien_modele(reseau, dossier, monkeypatch):
+    avant = {f.name: f.read_bytes() for f in dossier.iterdir()}
+    monkeypatch.setattr(
+        "keras.Model.save_weights", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        sauvegarder_modele(reseau, dossier, CLASSES)
+    assert {f.name: f.read_bytes() for f in dossier.iterdir()} == avant
+
+
+def autres_poids(dossier):
+    import keras
+
+    autre = keras.Sequential([keras.layers.Input((5,)), keras.layers.Dense(2)])
+    autre.save_weights(dossier / "modele.weights.h5")
+
+
+def changer_json(**champs):
+    def changer(dossier):
+        chemin = dossier / "modele.json"
+        chemin.write_text(json.dumps(json.loads(chemin.read_text()) | champs))
+
+    return changer
+
+
+def tronquer(dossier):
+    chemin = dossier / "modele.weights.h5"
+    chemin.write_bytes(chemin.read_bytes()[:2_000])
+
+
+ABIMES = {
+    "poids absents": (lambda d: (d / "modele.weights.h5").unlink(), "manque modele.weights.h5"),
+    "dossier vide": (lambda d: [f.unlink() for f in d.iterdir()], "il contient : rien"),
+    "json tronqué": (lambda d: (d / "modele.json").write_text('{"a": '), "n'est pas le JSON"),
+    "keras 2": (changer_json(keras_version="2.15.0"), "Keras 2.15.0"),
+    "json d'autre chose": (lambda d: (d / "modele.json").write_text("[1, 2]"), "n'est pas le JSON"),
+    "couche inconnue": (changer_json(class_name="Inconnue"), "ne décrit pas un réseau"),
+    "poids d'un autre réseau": (autres_poids, "vient d'un autre réseau"),
+    "poids tronqués": (tronquer, "abîmé"),
+}
+
+
+@pytest.mark.parametrize("cas", ABIMES)
+@pytest.mark.filterwarnings("ignore:.*fiche ignorée")
+def test_un_modele_abime_donne_un_message(dossier, cas):
+    abimer, attendu = ABIMES[cas]
+    abimer(dossier)
+    with pytest.raises(ModeleInvalide, match=attendu):
+        charger_modele(dossier)
+
+
+def test_une_fiche_perimee_est_dite_et_ignoree(dossier):
+    autres_poids(dossier)
+    with pytest.warns(UserWarning, match="fiche ignorée"):
+        assert lire_fiche(dossier) == {}
+
+
+def test_le_code_cache_dans_un_modele_n_est_pas_execute(tmp_path):
+    import keras
+
+    piege = keras.Sequential([keras.layers.Input((2,)), keras.layers.Lambda(lambda x: x * 2)])
+    (tmp_path / "modele.json").write_text(piege.to_json())
+    piege.save_weights(tmp_path / "modele.weights.h5")
+    with pytest.raises(ModeleInvalide):
+        charger_modele(tmp_path)
