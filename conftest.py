@@ -24,5 +24,5 @@ def pytest_report_header():
     try:
         from outils.donnees import source_disponible
     except ImportError as erreur:
-        return f"Fashion-MNIST : source inconnue ({erreur})"
-    return f"Fashion-MNIST : {source_disponible()}"
+        return f"Données : source inconnue ({erreur})"
+    return source_disponible()

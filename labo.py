@@ -33,6 +33,7 @@ import sysconfig
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 RACINE = Path(__file__).resolve().parent
 LABOS = RACINE / "analyse_image"
@@ -56,12 +57,16 @@ def annoncer(message):
 
 def lancer(commande, **options):
     """Lance une commande et rend son code de retour ; Ctrl+C va à elle, et on attend sa fin."""
+    interrompue = False
     with subprocess.Popen([str(mot) for mot in commande], **options) as processus:
-        while True:
+        while processus.returncode is None:
             try:
-                return processus.wait()
+                processus.wait()
             except KeyboardInterrupt:
-                continue
+                interrompue = True
+    if interrompue and processus.returncode != 0:
+        raise KeyboardInterrupt
+    return processus.returncode
 
 
 # --- Un Python convenable --------------------------------------------------------------------
@@ -217,7 +222,10 @@ def preparer():
     libre = shutil.disk_usage(str(RACINE)).free / 1e9
     if libre < PLACE_NECESSAIRE:
         annoncer(f"Attention : {libre:.1f} Go libres, il en faut environ {PLACE_NECESSAIRE}.")
-    annoncer("Installation des bibliothèques : quelques minutes, cette fois seulement…")
+    annoncer(
+        "Installation des bibliothèques (800 Mo à télécharger, 3 Go sur le disque) : "
+        "quelques minutes, cette fois seulement…"
+    )
     if temoin().exists():
         temoin().unlink()  # une installation interrompue doit être refaite
     commande = [python_venv(), "-m", "pip", "install", "--disable-pip-version-check"]
@@ -260,8 +268,9 @@ def trouver_labo(nom):
 
 def options_jupyter(env, root, systeme):
     """Options de JupyterLab selon l'endroit où il tourne."""
-    # Certains navigateurs n'ont pas le droit de lire le fichier de redirection de Jupyter.
-    options = ["--ServerApp.use_redirect_file=False"]
+    # Ctrl+C arrête sans rien demander ; et certains navigateurs n'ont pas le droit de lire le
+    # fichier par lequel Jupyter les redirige.
+    options = ["--ServerApp.answer_yes=True", "--ServerApp.use_redirect_file=False"]
     if root:
         options.append("--allow-root")
     if env.get("CODESPACES") == "true":
@@ -281,10 +290,10 @@ def ouvrir(nom):
     annoncer(f"JupyterLab s'ouvre sur {labo.name}. Pour l'arrêter : Ctrl+C ici.")
     if "--no-browser" in options:
         annoncer("Ouvrez dans un navigateur l'adresse « http://localhost:… » affichée ci-dessous.")
-    return lancer(
-        [python_venv(), "-m", "jupyterlab", labo, "--log-level=WARN", *options],
-        cwd=str(RACINE),
-    )
+    racine = RACINE if RACINE in labo.parents else labo.parent
+    page = quote(f"/lab/tree/{labo.relative_to(racine).as_posix()}")
+    options += [f"--ServerApp.root_dir={racine}", f"--LabApp.default_url={page}"]
+    return lancer([python_venv(), "-m", "jupyterlab", "--log-level=WARN", *options])
 
 
 def titres(cellules):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
-from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 
 from outils import donnees, garde_robe
 
@@ -23,8 +23,7 @@ def jumeau():
 @pytest.fixture(scope="module")
 def classifieur(jumeau):
     X, y = jumeau
-    modele = LogisticRegression(max_iter=60)
-    return modele.fit(X[:2000].reshape(2000, -1) / 255, y[:2000])
+    return KNeighborsClassifier(3).fit(X[:2000].reshape(2000, -1) / 255, y[:2000])
 
 
 def reduire(photo):
@@ -107,7 +106,7 @@ def test_jumeau_s_apprend_sans_etre_trivial(jumeau, classifieur):
     X, y = jumeau[0][2000:], jumeau[1][2000:]
     prediction = classifieur.predict(X.reshape(len(X), -1) / 255)
     justesse = (prediction == y).mean()
-    assert 0.70 < justesse < 0.98
+    assert 0.80 < justesse < 0.98
     # Comme sur les vraies données, un pantalon n'est pas une chaussure…
     nets = np.isin(y, (1, 7))
     assert (prediction[nets] == y[nets]).mean() > 0.95
@@ -119,7 +118,7 @@ def test_photo_et_imagette_montrent_le_meme_vetement(classifieur):
     photos = [(c, garde_robe.dessiner_photo(c, 200, g, None)) for c in range(10) for g in range(8)]
     prediction = classifieur.predict([reduire(p).ravel() / 255 for _, p in photos])
     classes = np.array([c for c, _ in photos])
-    assert (prediction == classes).mean() > 0.7
+    assert (prediction == classes).mean() > 0.8
     assert (prediction == classes)[np.isin(classes, (1, 5, 7, 8, 9))].mean() > 0.9
 
 

@@ -305,6 +305,22 @@ def appeler(*arguments):
     )
 
 
+@POSIX
+@pytest.mark.parametrize("code", [0, 3])
+def test_ctrl_c_attend_la_fin_du_programme_lance(code, tmp_path):
+    """Ctrl+C : JupyterLab doit pouvoir s'arrêter proprement ; un échec se dit interrompu."""
+    programme = (
+        "import os, pathlib, signal, sys, time; os.kill(os.getppid(), signal.SIGINT); "
+        f"time.sleep(0.5); pathlib.Path({str(tmp_path / 'fini')!r}).touch(); sys.exit({code})"
+    )
+    if code == 0:
+        assert labo.lancer([sys.executable, "-c", programme]) == 0
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            labo.lancer([sys.executable, "-c", programme])
+    assert (tmp_path / "fini").exists()
+
+
 def test_l_aide_est_en_francais():
     for arguments in (["--help"], ["executer", "-h"]):
         reponse = appeler(*arguments)

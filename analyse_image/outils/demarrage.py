@@ -13,8 +13,8 @@ BAVARDAGE = re.compile(
     r"^WARNING: All log messages before absl"
     r"|^[IW]\d{4} "
     r"|^To enable the following instructions"
-    r"|^E\d{4} .*(cuda|cudart|cuInit|cuFFT|cuDNN|cuBLAS|CUDA)"
-    r"|^\d{4}-\d\d-\d\d .*: [IW] tensorflow"
+    r"|^\d{4}-\d\d-\d\d .*: [IW] "
+    r"|^(E\d{4} |\d{4}-\d\d-\d\d .*: E ).*(cuda|cudart|cuInit|cuFFT|cuDNN|cuBLAS|CUDA)"
     r"|^\s*$"
 )
 

@@ -149,11 +149,17 @@ def lire_csv(chemin, n_lignes=None):
     chemin = Path(chemin)
     n_lignes = n_lignes or CSV.get(chemin.name)
     _verifier_entete(chemin)
+    morceaux = []
     try:
-        # pandas refuse, au lieu de replier, une valeur qui ne tient pas dans uint8.
-        tableau = pd.read_csv(chemin, dtype="uint8").to_numpy()
+        # int32 d'abord : selon sa version, pandas replie en silence dans uint8 ce qui n'y tient pas.
+        for morceau in pd.read_csv(chemin, dtype="int32", chunksize=10_000):
+            valeurs = morceau.to_numpy()
+            if valeurs.min() < 0 or valeurs.max() > 255:
+                raise ValueError("valeur hors de 0–255")
+            morceaux.append(valeurs.astype("uint8"))
     except (ValueError, pd.errors.ParserError):
         _refuser(chemin, _premiere_faute(chemin), "785 entiers de 0 à 255 par ligne")
+    tableau = np.concatenate(morceaux) if morceaux else np.empty((0, 785), "uint8")
     if n_lignes and len(tableau) != n_lignes:
         autre = [nom for nom, n in CSV.items() if n == len(tableau)]
         indice = f" (c'est la taille de {autre[0]} : fichiers échangés ?)" if autre else ""

@@ -315,3 +315,42 @@ def bouton_envoi(traiter):
 
     bouton.observe(recu, names="value")
     display(bouton, sortie)
+
+
+def afficher_occlusion(image, baisse):
+    """L'image (28, 28) et, par-dessus, la baisse de probabilité (28, 28) quand on cache chaque endroit."""
+    _, (gauche, droite) = plt.subplots(1, 2, figsize=(6.4, 2.9))
+    gauche.imshow(image, vmin=0, vmax=1)
+    droite.imshow(image, vmin=0, vmax=1)
+    borne = max(0.05, np.abs(baisse).max())
+    couleurs = droite.imshow(baisse, cmap="RdBu_r", alpha=0.6, vmin=-borne, vmax=borne)
+    plt.colorbar(couleurs, ax=droite, label="baisse de probabilité")
+    for axe in (gauche, droite):
+        axe.axis("off")
+    plt.show()
+
+
+def afficher_fiabilite(connus, y_connus, inconnus):
+    """À gauche, part de réponses justes selon la confiance ; à droite, confiance sur connus et inconnus.
+
+    `connus`, `inconnus` : probabilités (n, classes) ; `y_connus` : vraies classes (n,).
+    """
+    confiance, juste = connus.max(axis=1), connus.argmax(axis=1) == y_connus
+    bornes = np.linspace(0.3, 1, 8)
+    tranche = np.digitize(confiance, bornes[1:-1])
+    remplies = [t for t in range(len(bornes) - 1) if (tranche == t).sum() >= 20]
+    _, (gauche, droite) = plt.subplots(1, 2, figsize=(9, 3))
+    gauche.plot([0.3, 1], [0.3, 1], "--", color=GRIS, label="idéal")
+    x = [confiance[tranche == t].mean() for t in remplies]
+    gauche.plot(x, [juste[tranche == t].mean() for t in remplies], "o-", label="mesuré")
+    gauche.set(xlabel="probabilité annoncée", ylabel="part de réponses justes")
+    gauche.legend(frameon=False)
+    droite.hist(
+        [confiance, inconnus.max(axis=1)],
+        bins=np.linspace(0, 1, 21),
+        density=True,
+        label=["vêtements", "objets inconnus"],
+    )
+    droite.set(xlabel="plus grande probabilité", yticks=[])
+    droite.legend(frameon=False)
+    plt.show()

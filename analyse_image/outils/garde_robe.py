@@ -207,8 +207,8 @@ def _plis(h, nombre, x, haut, bas):
     for _ in range(nombre):
         x0, y0 = h(-x, x), h(haut, bas)
         longueur = h(0.2, 0.4)
-        points = [(x0, y0), (x0 + h(-0.03, 0.03), y0 + longueur / 2)]
-        points.append((x0 + h(-0.06, 0.06), min(y0 + longueur, bas)))
+        milieu, fin = min(y0 + longueur / 2, bas), min(y0 + longueur, bas)
+        points = [(x0, y0), (x0 + h(-0.03, 0.03), milieu), (x0 + h(-0.06, 0.06), fin)]
         traits.append(_ligne(points, h(0.012, 0.03), PLI, h(0.8, 0.92)))
     return traits
 
@@ -349,7 +349,7 @@ def _pied_de_col(col, profondeur):
     """L'intérieur du col, vu entre ses deux pointes."""
     points = [(-col * 0.8, -0.028, 1), (0, -0.036), (col * 0.8, -0.028, 1)]
     points += [(col * 0.75, profondeur * 0.5), (0, profondeur, 1), (-col * 0.75, profondeur * 0.5)]
-    return Trait(_courbe(points), TISSU, 0.55)
+    return Trait(_courbe(points), TISSU, 0.45)
 
 
 def _boutons(x, y_debut, y_fin, nombre, rayon, matiere=ACCENT, ton=0.9):
@@ -434,15 +434,15 @@ def _chemise(h):
     bande = [(-patte, v, 1), (patte, v, 1), (patte, 0.96 + rond, 1), (-patte, 0.96 + rond, 1)]
     traits.append(Trait(_courbe(bande), TISSU, h(0.84, 1.1)))
     for x in (-patte, patte):
-        traits.append(_ligne([(x, v), (x, 0.96 + rond * 0.9)], 0.007, TISSU, 0.6))
-    traits += _boutons(0.0, v + 0.05, 0.88, int(h(5, 7.99)), h(0.011, 0.015))
+        traits.append(_ligne([(x, v), (x, 0.955 + rond * 0.9)], 0.01, TISSU, 0.5))
+    traits += _boutons(0.0, v + 0.05, 0.88, int(h(5, 7.99)), h(0.013, 0.017))
     traits.append(_pied_de_col(col, v))
     pointe = h(0.10, 0.15)
     rabat = [(col * 0.8, -0.025, 1), (col + 0.02, 0.03, 1), (col * 0.95, pointe + 0.03, 1)]
     rabat += [(0.003, v, 1), (col * 0.55, 0.03)]
     for cote in (rabat, _miroir(rabat)):
         traits.append(Trait(_courbe(cote), TISSU, 0.9))
-        traits.append(Trait(_courbe([*cote, cote[0]], fermee=False), TISSU, 0.6, 0.007))
+        traits.append(Trait(_courbe([*cote, cote[0]], fermee=False), TISSU, 0.5, 0.01))
     if h(0, 1) < 0.45:
         poche = [(0.075, 0.31, 1), (0.155, 0.31, 1), (0.155, 0.40, 1), (0.115, 0.42, 1)]
         poche += [(0.075, 0.40, 1), (0.075, 0.31, 1)]
