@@ -7,7 +7,9 @@ Les résultats s'ajoutent à mesures/labo1.csv ; une ligne déjà mesurée n'est
 qu'une interruption ne coûte que l'entraînement en cours.
 """
 
+import contextlib
 import datetime
+import io
 import json
 import os
 import sys
@@ -19,8 +21,10 @@ import pandas as pd
 ICI = Path(__file__).resolve().parent
 LABOS = ICI.parent / "analyse_image"
 RESULTATS = ICI / "labo1.csv"
-CELLULES = """imports parametres obtenir lire one-hot decoupe echelle
-              reseau compiler piege augmenter trois entrainer-fonction""".split()
+CELLULES = (
+    *("imports", "parametres", "obtenir", "lire", "one-hot", "decoupe", "echelle"),
+    *("reseau", "compiler", "piege", "augmenter", "trois", "entrainer-fonction"),
+)
 
 
 def cellules_du_labo():
@@ -103,7 +107,8 @@ def mesurer(graines):
             labo["keras"].utils.set_random_seed(graine)
             modele = creer[reseau]()
             debut, debut_cpu = time.perf_counter(), time.process_time()
-            entrainer(labo, modele, graine)
+            with contextlib.redirect_stdout(io.StringIO()):
+                entrainer(labo, modele, graine)
             durees = {
                 "secondes": time.perf_counter() - debut,
                 "secondes_cpu": time.process_time() - debut_cpu,

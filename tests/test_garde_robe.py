@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageOps
 from sklearn.neighbors import KNeighborsClassifier
 
-from outils import donnees, garde_robe
+from outils import garde_robe
 
 RACINE = Path(__file__).resolve().parents[1]
 IMAGES = RACINE / "images"
@@ -162,10 +162,6 @@ def test_classe_inconnue(classe):
 def test_taille_trop_petite():
     with pytest.raises(ValueError, match="taille = 4"):
         garde_robe.dessiner_photo(0, taille=4)
-
-
-def test_memes_noms_de_classes_que_les_donnees():
-    assert tuple(donnees.CLASSES) == garde_robe.CLASSES
 
 
 def test_exemples_livres():

@@ -18,20 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from outils.donnees import CLASSES
 from outils.fichiers import ecriture_atomique
-
-CLASSES = (
-    "Un T-shirt/haut",
-    "Un pantalon",
-    "Un pull",
-    "Une robe",
-    "Un manteau",
-    "Des sandales",
-    "Une chemise",
-    "Des baskets",
-    "Un sac",
-    "Des bottes de cheville",
-)
 
 # Les matières d'un tracé : chacune reçoit un gris (imagette) ou une couleur (photo).
 TISSU, ACCENT, METAL, PLI = range(4)

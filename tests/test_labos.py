@@ -1,0 +1,44 @@
+"""Le parcours de l'étudiant : du CSV à sa photo, d'un labo à l'autre."""
+
+import nbformat
+import pytest
+
+import labo
+from outils import garde_robe
+from outils.donnees import CLASSES
+from outils.fichiers import RACINE
+from outils.modele import charger_modele, lire_fiche
+from outils.preparation import analyser_photo
+
+
+def sorties(chemin):
+    cellules = nbformat.read(chemin, as_version=4).cells
+    return "".join(s.get("text", "") for c in cellules for s in c.get("outputs", []))
+
+
+def test_le_labo_2_classe_une_photo_avec_le_modele_ecrit_par_le_labo_1(tmp_path):
+    # Deux noyaux neufs, l'un après l'autre : seuls les fichiers passent de l'un à l'autre.
+    assert labo.executer([], rapide=True, dossier=tmp_path) == 0
+    labo_1 = sorties(tmp_path / "classification.ipynb")
+    labo_2 = sorties(tmp_path / "test_model.ipynb")
+    for ligne in ("Erreur: ", "Précision: ", "Modèle sauvegardé !"):
+        assert ligne in labo_1
+    assert "Modèle : le vôtre (labo 1)" in labo_2
+    assert "Selon moi l'image est : " in labo_2
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return charger_modele(RACINE / "modele" / "reference")
+
+
+@pytest.mark.parametrize("exemple", garde_robe.EXEMPLES, ids=lambda e: e.fichier)
+def test_le_modele_de_reference_reconnait_les_photos_fournies(reference, exemple):
+    entree = analyser_photo(RACINE / "images" / exemple.fichier).entree
+    assert CLASSES[int(reference(entree)[0].numpy().argmax())] == CLASSES[exemple.classe]
+
+
+def test_la_fiche_de_reference_decrit_le_modele_fourni():
+    fiche = lire_fiche(RACINE / "modele" / "reference")
+    assert fiche["classes"] == list(CLASSES)
+    assert fiche["mesures"]["precision_test"] >= 0.92
