@@ -1,6 +1,6 @@
 """Labo 1 : le code de l'énoncé et le nôtre, mêmes données, même machine, plusieurs graines.
 
-    python mesures/labo1.py [graine …]        (par défaut 1 2 3 ; environ 20 minutes par graine)
+    python mesures/labo1.py [graine …]        (par défaut 1 2 3 ; environ 10 minutes par graine)
 
 Ce qui est mesuré est le code du labo lui-même : ses cellules sont lues dans classification.ipynb.
 Les résultats s'ajoutent à mesures/labo1.csv ; une ligne déjà mesurée n'est pas refaite, si bien
@@ -101,7 +101,9 @@ def mesurer(graines):
                 "époques": epoques,
                 "graine": graine,
             }
-            if any(cle.items() <= ligne.items() for ligne in lignes):
+            # Les 50 époques de l'énoncé sont longues : une seule graine.
+            superflu = entrainer is enonce_augmente and graine != graines[0]
+            if superflu or any(cle.items() <= ligne.items() for ligne in lignes):
                 continue
             print(*cle.values(), flush=True)
             labo["keras"].utils.set_random_seed(graine)

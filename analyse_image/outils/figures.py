@@ -115,13 +115,13 @@ def afficher_probabilites(image, probabilites, classes, titre="", attendu=None):
 # --- La convolution à la main ---------------------------------------------------------------------
 
 
-def _dessiner_nombres(axe, tableau, titre="", cadre=None):
+def _dessiner_nombres(axe, tableau, titre="", cadre=None, ecrire=True):
     """Dessine une petite matrice, case par case, avec ses nombres ; `cadre` : (ligne, colonne, hauteur, largeur)."""
     # La convention du labo : positif = noir, zéro = blanc, négatif = gris.
     tableau = np.asarray(tableau, dtype=float)
     part = tableau / max(1, np.abs(tableau).max())
     axe.imshow(np.where(part >= 0, 1 - 0.85 * part, 1 + 0.3 * part), vmin=0, vmax=1)
-    for (ligne, colonne), valeur in np.ndenumerate(tableau):
+    for (ligne, colonne), valeur in np.ndenumerate(tableau) if ecrire else ():
         couleur = "white" if part[ligne, colonne] > 0.5 else "black"
         axe.text(colonne, ligne, f"{valeur:.3g}", ha="center", va="center", color=couleur)
     axe.set(xticks=[], yticks=[])
@@ -171,6 +171,17 @@ def afficher_fenetre(image, filtre, resultat, numero):
     _dessiner_nombres(axes[1], filtre, "× filtre")
     _dessiner_nombres(axes[2], produits, f"= produits, somme {produits.sum():g}")
     _dessiner_nombres(axes[3], resultat, "carte de caractéristiques", (ligne, colonne, 1, 1))
+    plt.show()
+
+
+def afficher_fenetres(image, filtre, resultat):
+    """Toutes les positions du filtre côte à côte, chacune avec sa somme ; le maximum en gras."""
+    hauteur, largeur = np.shape(filtre)
+    _, axes = plt.subplots(1, np.size(resultat), figsize=(1.25 * np.size(resultat), 1.7))
+    for axe, ((ligne, colonne), somme) in zip(axes, np.ndenumerate(resultat), strict=True):
+        _dessiner_nombres(axe, image, "", (ligne, colonne, hauteur, largeur), ecrire=False)
+        poids = "bold" if somme == np.max(resultat) else "normal"
+        axe.set_title(f"somme {somme:g}", fontsize=10, fontweight=poids)
     plt.show()
 
 
