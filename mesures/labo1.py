@@ -73,16 +73,41 @@ def notre(augmente, epoques):
 
 
 def essais(labo):
-    """(réseau, entraînement, augmentation, époques, fonction) : les lignes du tableau."""
+    """(réseau, code, augmentation, images, époques, fonction) : les lignes du tableau."""
     sans, avec = labo["EPOQUES_SANS"], labo["EPOQUES_AVEC"]
     return [
-        ("1 convolution", "énoncé", "non", 10, enonce_simple),
-        ("3 convolutions", "labo", "non", sans, notre(False, sans)),
-        ("3 convolutions", "labo", "oui", avec, notre(True, avec)),
-        ("1 convolution", "labo", "non", 10, notre(False, 10)),
-        ("1 convolution", "labo", "oui", 9, notre(True, 9)),
-        ("1 convolution", "énoncé", "oui", 50, enonce_augmente),
+        ("3 convolutions", "labo", "non", 48_000, sans, notre(False, sans)),
+        ("3 convolutions", "labo", "oui", 48_000, avec, notre(True, avec)),
+        ("3 convolutions", "labo", "non", 6_000, sans, notre(False, sans)),
+        ("3 convolutions", "labo", "oui", 6_000, avec, notre(True, avec)),
+        ("1 convolution", "énoncé", "non", 48_000, 10, enonce_simple),
+        ("1 convolution", "énoncé", "oui", 48_000, 50, enonce_augmente),
+        ("1 convolution", "labo", "non", 48_000, 10, notre(False, 10)),
+        ("1 convolution", "labo", "oui", 48_000, 9, notre(True, 9)),
     ]
+
+
+def mesurer_un(labo, creer, graine, images, entrainer):
+    """Entraîne sur les `images` premières images ; rend les durées et les précisions."""
+    complet = {nom: labo[nom] for nom in ("X_apprentissage", "y_apprentissage")}
+    labo.update({nom: tableau[:images] for nom, tableau in complet.items()})
+    labo["keras"].utils.set_random_seed(graine)
+    modele = creer()
+    debut, debut_cpu = time.perf_counter(), time.process_time()
+    with contextlib.redirect_stdout(io.StringIO()):
+        entrainer(labo, modele, graine)
+    durees = {
+        "secondes": time.perf_counter() - debut,
+        "secondes_cpu": time.process_time() - debut_cpu,
+    }
+    precisions = {
+        jeu: modele.evaluate(labo[f"X_{jeu}"], labo[f"y_{jeu}"], batch_size=1000, verbose=0)[1]
+        for jeu in ("apprentissage", "validation", "test")
+    }
+    labo.update(complet)
+    return {n: round(v, 1) for n, v in durees.items()} | {
+        n: round(v, 4) for n, v in precisions.items()
+    }
 
 
 def mesurer(graines):
@@ -92,12 +117,13 @@ def mesurer(graines):
         "3 convolutions": labo["creer_trois_convolutions"],
     }
     lignes = pd.read_csv(RESULTATS).to_dict("records") if RESULTATS.exists() else []
-    for graine in graines:
-        for reseau, code, augmentation, epoques, entrainer in essais(labo):
+    for reseau, code, augmentation, images, epoques, entrainer in essais(labo):
+        for graine in graines:
             cle = {
                 "réseau": reseau,
                 "code": code,
                 "augmentation": augmentation,
+                "images": images,
                 "époques": epoques,
                 "graine": graine,
             }
@@ -106,27 +132,12 @@ def mesurer(graines):
             if superflu or any(cle.items() <= ligne.items() for ligne in lignes):
                 continue
             print(*cle.values(), flush=True)
-            labo["keras"].utils.set_random_seed(graine)
-            modele = creer[reseau]()
-            debut, debut_cpu = time.perf_counter(), time.process_time()
-            with contextlib.redirect_stdout(io.StringIO()):
-                entrainer(labo, modele, graine)
-            durees = {
-                "secondes": time.perf_counter() - debut,
-                "secondes_cpu": time.process_time() - debut_cpu,
+            mesures = mesurer_un(labo, creer[reseau], graine, images, entrainer)
+            provenance = {
+                "date": datetime.date.today().isoformat(),
+                "machine": f"{os.cpu_count()} cœurs",
             }
-            evaluations = {
-                jeu: modele.evaluate(
-                    labo[f"X_{jeu}"], labo[f"y_{jeu}"], batch_size=1000, verbose=0
-                )[1]
-                for jeu in ("apprentissage", "validation", "test")
-            }
-            lignes.append(
-                cle
-                | {nom: round(v, 1) for nom, v in durees.items()}
-                | {nom: round(v, 4) for nom, v in evaluations.items()}
-                | {"date": datetime.date.today().isoformat(), "machine": f"{os.cpu_count()} cœurs"}
-            )
+            lignes.append(cle | mesures | provenance)
             provisoire = RESULTATS.with_suffix(".provisoire")
             pd.DataFrame(lignes).to_csv(provisoire, index=False)
             provisoire.replace(RESULTATS)
@@ -134,7 +145,7 @@ def mesurer(graines):
 
 
 def tableau(lignes):
-    groupes = lignes.groupby(["code", "réseau", "augmentation", "époques"], sort=False)
+    groupes = lignes.groupby(["code", "réseau", "images", "augmentation", "époques"], sort=False)
     resume = groupes.agg(
         graines=("graine", "count"),
         secondes=("secondes", "mean"),
@@ -148,7 +159,8 @@ def tableau(lignes):
 if __name__ == "__main__":
     resultats = mesurer([int(g) for g in sys.argv[1:]] or [1, 2, 3])
     print(tableau(resultats).to_string(index=False))
-    moyenne = resultats.groupby(["code", "réseau", "augmentation"])[["secondes", "test"]].mean()
+    complets = resultats[resultats["images"] == 48_000]
+    moyenne = complets.groupby(["code", "réseau", "augmentation"])[["secondes", "test"]].mean()
     # Le parcours de l'énoncé (10 époques, puis 50 augmentées) contre celui du labo (10, puis 3 convolutions).
     simple, augmente = (moyenne.loc[("énoncé", "1 convolution", a)] for a in ("non", "oui"))
     notre_ = moyenne.loc[("labo", "3 convolutions", "oui")]

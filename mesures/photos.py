@@ -70,7 +70,13 @@ def lister(dossier):
         sys.exit(f"Dossier introuvable : « {dossier} ».\n  Attendu : un dossier <classe>/<photo>.")
     classes = sorted(d for d in dossier.iterdir() if d.is_dir())
     ignores = [d.name for d in classes if not classes_admises(d.name)]
-    photos = [(d.name, p) for d in classes if d.name not in ignores for p in sorted(d.iterdir()) if p.is_file()]
+    photos = [
+        (d.name, p)
+        for d in classes
+        if d.name not in ignores
+        for p in sorted(d.iterdir())
+        if p.is_file()
+    ]
     if not photos:
         sys.exit(
             f"Aucune photo utilisable dans « {dossier} » (dossiers ignorés : {', '.join(ignores) or 'aucun'}).\n"
@@ -122,7 +128,9 @@ def juger(reseau, entrees):
 def mesurer(dossier, publie=None):
     """Rend le tableau des taux (une ligne par chemin et réseau) et les matrices de confusion."""
     photos, ignores = lister(dossier)
-    print(f"{len(photos)} photos de « {dossier} » ; dossiers ignorés : {', '.join(ignores) or 'aucun'}")
+    print(
+        f"{len(photos)} photos de « {dossier} » ; dossiers ignorés : {', '.join(ignores) or 'aucun'}"
+    )
     noms = np.array([classe for classe, _ in photos])
     classes = list(dict.fromkeys(noms))
     chemins = {
@@ -138,7 +146,9 @@ def mesurer(dossier, publie=None):
     for chemin, (entrees, secondes) in prets.items():
         for nom_reseau, reseau in les_reseaux.items():
             predites = juger(reseau, entrees)
-            justes = np.array([p in classes_admises(n) for p, n in zip(predites, noms, strict=True)])
+            justes = np.array(
+                [p in classes_admises(n) for p, n in zip(predites, noms, strict=True)]
+            )
             taux = {classe: justes[noms == classe].mean() for classe in classes}
             entete = {"préparation": chemin, "réseau": nom_reseau}
             lignes.append(
@@ -148,7 +158,10 @@ def mesurer(dossier, publie=None):
                 | {"s/photo": secondes}
             )
             for classe in classes:
-                comptes = {nom: int((predites[noms == classe] == i).sum()) for i, nom in enumerate(donnees.CLASSES)}
+                comptes = {
+                    nom: int((predites[noms == classe] == i).sum())
+                    for i, nom in enumerate(donnees.CLASSES)
+                }
                 refusees = int((predites[noms == classe] < 0).sum())
                 confusions.append(entete | {"vraie": classe} | comptes | {"refusées": refusees})
     return pd.DataFrame(lignes), pd.DataFrame(confusions), len(photos)
@@ -160,7 +173,9 @@ def ecrire(tableau, chemin):
 
 
 if __name__ == "__main__":
-    arguments = argparse.ArgumentParser(description="Énoncé contre chemin conseillé, sur de vraies photos.")
+    arguments = argparse.ArgumentParser(
+        description="Énoncé contre chemin conseillé, sur de vraies photos."
+    )
     arguments.add_argument("dossier", nargs="?", type=Path, default=DOSSIER)
     arguments.add_argument("--publie", help="dossier du modèle de l'énoncé, s'il est déjà entraîné")
     options = arguments.parse_args()

@@ -58,6 +58,6 @@ def demarrer(graine=13):
     rapide = os.environ.get("LABO_RAPIDE") == "1"
     print(
         f"Python {platform.python_version()} · TensorFlow {tf.__version__} · Keras {keras.__version__} · "
-        f"{os.cpu_count()} cœurs · {len(cartes)} carte graphique · "
+        f"{os.cpu_count()} cœurs · {'carte graphique' if cartes else 'sans carte graphique'} · "
         f"mode {'rapide (petites données : les scores ne comptent pas)' if rapide else 'complet'}"
     )

@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 BLEU, ORANGE, GRIS = "#2b6cb0", "#dd6b20", "#a0aec0"
 
@@ -39,7 +40,7 @@ def afficher_vignettes(images, titres=None, colonnes=10, cote=1.1, vmin=0, vmax=
     for i, (axe, image) in enumerate(zip(axes.flat, images, strict=False)):
         axe.imshow(image, vmin=vmin, vmax=vmax)
         if titres is not None:
-            axe.set_title(titres[i], fontsize=8)
+            axe.set_title(titres[i], fontsize=8, loc="left")
     plt.show()
 
 
@@ -55,11 +56,11 @@ def afficher_courbes(historiques, titre=""):
         nom = f" ({nom})" if nom else ""
         epoques = np.arange(1, len(historique.history["loss"]) + 1)
         for axe, cle in ((gauche, "loss"), (droite, "accuracy")):
-            for trait, prefixe, jeu in ((".--", "", "apprentissage"), (".-", "val_", "validation")):
+            for trait, prefixe, jeu in (("x--", "", "apprentissage"), ("o-", "val_", "validation")):
                 valeurs = historique.history[prefixe + cle]
-                axe.plot(epoques, valeurs, trait, color=f"C{i}", label=f"{jeu}{nom}")
+                axe.plot(epoques, valeurs, trait, ms=3, color=f"C{i}", label=f"{jeu}{nom}")
             axe.set_xlabel("époque")
-            axe.xaxis.get_major_locator().set_params(integer=True)
+            axe.xaxis.set_major_locator(MaxNLocator(integer=True))
     gauche.set_title("Erreur (entropie croisée) – plus bas = mieux")
     droite.set_title("Précision – plus haut = mieux")
     gauche.legend(fontsize=8, frameon=False)
@@ -115,14 +116,15 @@ def afficher_probabilites(image, probabilites, classes, titre="", attendu=None):
 # --- La convolution à la main ---------------------------------------------------------------------
 
 
-def _dessiner_nombres(axe, tableau, titre="", cadre=None, ecrire=True):
-    """Dessine une petite matrice, case par case, avec ses nombres ; `cadre` : (ligne, colonne, hauteur, largeur)."""
-    # La convention du labo : positif = noir, zéro = blanc, négatif = gris.
+def _dessiner_nombres(axe, tableau, titre="", cadre=None, amplitude=None, ecrire=True):
+    """Dessine une petite matrice avec ses nombres ; `cadre` : (ligne, colonne, hauteur, largeur)."""
     tableau = np.asarray(tableau, dtype=float)
-    part = tableau / max(1, np.abs(tableau).max())
-    axe.imshow(np.where(part >= 0, 1 - 0.85 * part, 1 + 0.3 * part), vmin=0, vmax=1)
+    part = np.clip(tableau / (amplitude or max(1, np.abs(tableau).max())), -1, 1)[..., None]
+    # La convention du labo : positif = noir, zéro = blanc, −1 = gris ; les autres négatifs, orangés.
+    negatif = [0.3, 0.3, 0.3] if tableau.min() >= -1 else [0.05, 0.35, 0.7]
+    axe.imshow(np.where(part >= 0, 1 - 0.85 * part, 1 + part * negatif))
     for (ligne, colonne), valeur in np.ndenumerate(tableau) if ecrire else ():
-        couleur = "white" if part[ligne, colonne] > 0.5 else "black"
+        couleur = "white" if part[ligne, colonne, 0] > 0.5 else "black"
         axe.text(colonne, ligne, f"{valeur:.3g}", ha="center", va="center", color=couleur)
     axe.set(xticks=[], yticks=[])
     axe.set_title(titre)
@@ -152,8 +154,12 @@ def afficher_matrices(matrices):
         width_ratios=largeurs,
         squeeze=False,
     )
+    amplitude = max(1, *(np.abs(m).max() for m in matrices.values()))
     for axe, (titre, matrice) in zip(axes[0], matrices.items(), strict=True):
-        _dessiner_nombres(axe, matrice, titre)
+        # Image et filtres (de −1 à 1) ont leur propre échelle ; les résultats, une échelle commune.
+        _dessiner_nombres(
+            axe, matrice, titre, amplitude=None if np.abs(matrice).max() <= 1 else amplitude
+        )
         axe.set_anchor("N")
     plt.show()
 
@@ -216,9 +222,10 @@ def dessiner_chaine(modele, titre=""):
         x = i * 1.5
         if len(forme) == 3:
             hauteur, _, cartes = forme
-            cote, n = 0.25 + 1.05 * hauteur / couches[0][1][0], min(cartes, 6)
+            cote = 0.25 + 1.05 * hauteur / couches[0][1][0]
+            n = round(1 + 2 * np.log2(cartes))  # 1, 6, 16, 128 cartes : pile de 1, 6, 9, 15
             for k in range(n):
-                decalage = 0.06 * (n - 1 - k)
+                decalage = 0.035 * (n - 1 - k)
                 axe.add_patch(
                     Rectangle(
                         (x - cote / 2 + decalage, -cote / 2 + decalage),
@@ -251,7 +258,10 @@ def dessiner_chaine(modele, titre=""):
                 (x - 0.92, 0),
                 arrowprops={"arrowstyle": "->", "color": "#4a5568"},
             )
-    axe.set(xlim=(-0.9, 1.5 * len(couches) - 0.5), ylim=(-1.6, 1.15), title=titre)
+    if len(couches) <= len(modele.layers):
+        note = "Dropout et BatchNormalization, qui ne changent pas les dimensions, ne sont pas dessinés."
+        axe.text(-0.8, -1.75, note, fontsize=8, color="#718096")
+    axe.set(xlim=(-0.9, 1.5 * len(couches) - 0.5), ylim=(-1.8, 1.25), title=titre)
     axe.axis("off")
     plt.show()
 

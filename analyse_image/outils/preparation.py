@@ -300,6 +300,7 @@ def _decoder(octets, nom):
 
 COTE_ENTREE = 28
 COTE_DETOURAGE = 192
+TON_MIN = 0.15  # un vêtement blanc reste visible sur le fond noir, comme dans Fashion-MNIST
 
 
 @dataclass
@@ -381,15 +382,15 @@ def _saillance(rvb, cote=20, portee_couleur=7.0, portee_lieu=0.25, lissage=10.0)
     région est du fond si elle touche beaucoup le bord pour sa taille. Leurs superpixels sont ici les
     cases d'une grille de `cote` au plus, ce qui suffit avant GrabCut et tient en quelques lignes.
     """
-    h0, l0 = rvb.shape[:2]
-    echelle = cote / max(h0, l0)
-    h, l = max(3, round(h0 * echelle)), max(3, round(l0 * echelle))
+    h0, w0 = rvb.shape[:2]
+    echelle = cote / max(h0, w0)
+    h, w = max(3, round(h0 * echelle)), max(3, round(w0 * echelle))
     lab = cv2.cvtColor((rvb / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
-    couleurs = cv2.resize(lab, (l, h), interpolation=cv2.INTER_AREA).reshape(-1, 3)
-    y, x = np.divmod(np.arange(h * l), l)
+    couleurs = cv2.resize(lab, (w, h), interpolation=cv2.INTER_AREA).reshape(-1, 3)
+    y, x = np.divmod(np.arange(h * w), w)
     dy, dx = np.abs(y[:, None] - y), np.abs(x[:, None] - x)
     pas = np.maximum(dx, dy)
-    bord = (y == 0) | (y == h - 1) | (x == 0) | (x == l - 1)
+    bord = (y == 0) | (y == h - 1) | (x == 0) | (x == w - 1)
     ecarts = np.linalg.norm(couleurs[:, None] - couleurs, axis=2)
     bruit = np.median(np.where(pas == 1, ecarts, np.inf).min(axis=1))
     ecarts_nets = np.maximum(ecarts - bruit, 0)
@@ -397,13 +398,13 @@ def _saillance(rvb, cote=20, portee_couleur=7.0, portee_lieu=0.25, lissage=10.0)
     # Distance de couleur le long du meilleur chemin ; les cases du bord se touchent toutes.
     distance = np.where((pas == 1) | (bord[:, None] & bord), ecarts_nets, np.inf)
     np.fill_diagonal(distance, 0)
-    for k in range(h * l):  # Floyd et Warshall
+    for k in range(h * w):  # Floyd et Warshall
         np.minimum(distance, distance[:, k, None] + distance[k], out=distance)
     parente = np.exp(-(distance**2) / (2 * portee_couleur**2))
     attache = parente[:, bord].sum(axis=1) / np.sqrt(parente.sum(axis=1))
     fond = 1 - np.exp(-(attache**2) / 2)
 
-    proximite = np.exp(-(dy**2 + dx**2) / max(h, l) ** 2 / (2 * portee_lieu**2))
+    proximite = np.exp(-(dy**2 + dx**2) / max(h, w) ** 2 / (2 * portee_lieu**2))
     contraste = _etaler((ecarts * proximite * fond).sum(axis=1))
 
     # Moindres carrés : proche de 0 sur le fond, de 1 sur ce qui contraste, lisse entre voisins semblables.
@@ -412,8 +413,8 @@ def _saillance(rvb, cote=20, portee_couleur=7.0, portee_lieu=0.25, lissage=10.0)
     pour = np.where(contraste > contraste.mean(), contraste, 0)
     contre = 5 * np.where(fond > 0.01, fond, 0)
     laplacien = np.diag(poids.sum(axis=1) + pour + contre + 1e-6) - poids
-    carte = np.linalg.solve(laplacien, pour).reshape(h, l).astype(np.float32)
-    carte = cv2.resize(_etaler(carte, 90), (l0, h0), interpolation=cv2.INTER_LINEAR)
+    carte = np.linalg.solve(laplacien, pour).reshape(h, w).astype(np.float32)
+    carte = cv2.resize(_etaler(carte, 90), (w0, h0), interpolation=cv2.INTER_LINEAR)
     return np.clip(carte, 0, 1)
 
 
@@ -452,33 +453,97 @@ SEUIL_BAS, SEUIL_HAUT = 0.03, 0.95
 
 
 def _avertir(rvb, masque):
-    """Phrases en français, cause et remède, sur ce qui rend la photo trompeuse."""
+    """Phrases en français, cause puis remède, sur ce qui rend la photo trompeuse.
+
+    Les seuils sont choisis sur des photos réelles : au-delà, le réseau de référence se trompe nettement
+    plus souvent (deux fois sur trois quand le vêtement est coupé).
+    """
     part = masque.mean()
     if part < SEUIL_BAS:
         return [
-            f"Presque rien ne ressort du fond ({part:.0%} de la photo) : vêtement trop petit, ou de la couleur du "
-            "fond. Recadrez autour du vêtement, ou photographiez-le sur un fond qui contraste."
+            f"Presque rien ne ressort du fond ({part:.1%} de la photo) : vêtement trop petit, ou de la "
+            "couleur du fond. Recadrez autour du vêtement, ou photographiez-le sur un fond qui contraste."
         ]
     if part > SEUIL_HAUT:
         return [
             f"Presque tout est premier plan ({part:.0%} de la photo) : aucun fond ne se distingue. "
-            "Reculez pour que le fond entoure le vêtement."
+            "Reculez, pour que le fond entoure le vêtement."
         ]
-    return []
+    messages = []
+    lab = cv2.cvtColor((rvb / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
+    fond = ~masque
+    bord = np.concatenate([masque[0], masque[-1], masque[:, 0], masque[:, -1]])
+    if bord.mean() > 0.2:
+        messages.append(
+            f"Vêtement coupé, ou détourage manqué : le premier plan tient {bord.mean():.0%} du bord de la "
+            "photo. Reculez, ou prenez une image où le vêtement est entier."
+        )
+    if np.linalg.norm(lab[fond].std(axis=0)) > 22 or _rugosite(lab[..., 0], fond) > 4:
+        messages.append(
+            "Fond chargé (motifs, meubles, plusieurs couleurs) : il en reste peut-être dans l'entrée. "
+            "Posez le vêtement sur un fond uni, ou détourez la photo."
+        )
+    if _contraste_au_contour(lab, masque) < 9:
+        messages.append(
+            "Vêtement presque de la couleur du fond : le contour est incertain. "
+            "Changez de fond, ou éclairez le vêtement de côté."
+        )
+    if np.median(lab[fond][:, 0]) < 40:
+        messages.append(
+            "Polarité inversée : le fond est sombre, et la préparation de l'énoncé le prendrait pour le "
+            "vêtement. Ici c'est corrigé ; avec l'énoncé, prenez une photo sur fond clair."
+        )
+    if 0.05 < _part_de_peau(rvb, masque) < 0.5:
+        messages.append(
+            "Vêtement porté, semble-t-il (couleur de peau) : tête, bras et jambes changent la silhouette. "
+            "Prenez une photo du vêtement seul, à plat ou sur cintre."
+        )
+    morceaux = cv2.connectedComponents(masque.astype(np.uint8))[0] - 1
+    if morceaux > 1:
+        messages.append(
+            f"{morceaux} objets séparés : le réseau les prend pour un seul vêtement. "
+            "Recadrez pour n'en garder qu'un (une paire de chaussures peut rester)."
+        )
+    return messages
+
+
+def _rugosite(clarte, fond):
+    """Pente moyenne de la clarté (0–100) dans le fond, loin du vêtement ; 0 s'il n'en reste guère."""
+    loin = cv2.erode(fond.astype(np.uint8), np.ones((9, 9))) > 0
+    if loin.sum() < 50:
+        return 0.0
+    pente = np.hypot(cv2.Sobel(clarte, cv2.CV_32F, 1, 0), cv2.Sobel(clarte, cv2.CV_32F, 0, 1)) / 8
+    return float(pente[loin].mean())
+
+
+def _contraste_au_contour(lab, masque):
+    """Écart de couleur Lab entre les deux côtés du contour."""
+    plein, carre = masque.astype(np.uint8), np.ones((7, 7), np.uint8)
+    dehors = (cv2.dilate(plein, carre) > 0) & ~masque
+    dedans = masque & (cv2.erode(plein, carre) == 0)
+    if not (dehors.any() and dedans.any()):
+        return np.inf
+    return float(np.linalg.norm(lab[dehors].mean(axis=0) - lab[dedans].mean(axis=0)))
+
+
+def _part_de_peau(rvb, masque):
+    """Part du premier plan qu'occupe la plus grande plage de couleur chair (bornes usuelles de Cr et Cb)."""
+    clarte, cr, cb = cv2.split(cv2.cvtColor(rvb, cv2.COLOR_RGB2YCrCb))
+    chair = (clarte > 70) & (cr > 143) & (cr < 170) & (cb > 85) & (cb < 120) & masque
+    aires = cv2.connectedComponentsWithStats(chair.astype(np.uint8))[2][1:, cv2.CC_STAT_AREA]
+    return float(aires.max(initial=0) / masque.sum())
 
 
 def _vers_entree(rvb, masque):
-    """Rogne, étale les tons du vêtement, réduit à 28 pixels de plus long côté : (1, 28, 28, 1) dans 0–1."""
+    """Rogne, inverse les tons, réduit à 28 pixels de plus long côté : (1, 28, 28, 1) dans 0–1."""
     gris = cv2.cvtColor(rvb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     lignes, colonnes = np.flatnonzero(masque.any(axis=1)), np.flatnonzero(masque.any(axis=0))
     coupe = slice(lignes[0], lignes[-1] + 1), slice(colonnes[0], colonnes[-1] + 1)
     dedans = masque[coupe].astype(np.float32)
-    tons = 1 - gris[coupe]
-    bas, haut = np.percentile(tons[dedans > 0], [2, 98])
-    tons = 0.25 + 0.65 * np.clip((tons - bas) / max(haut - bas, 0.15), 0, 1)
+    tons = TON_MIN + (1 - TON_MIN) * (1 - gris[coupe])
     echelle = COTE_ENTREE / max(dedans.shape)
-    h, l = (max(1, round(c * echelle)) for c in dedans.shape)
+    h, w = (max(1, round(c * echelle)) for c in dedans.shape)
     entree = np.zeros((COTE_ENTREE, COTE_ENTREE), np.float32)
-    y, x = (COTE_ENTREE - h) // 2, (COTE_ENTREE - l) // 2
-    entree[y : y + h, x : x + l] = cv2.resize(tons * dedans, (l, h), interpolation=cv2.INTER_AREA)
+    y, x = (COTE_ENTREE - h) // 2, (COTE_ENTREE - w) // 2
+    entree[y : y + h, x : x + w] = cv2.resize(tons * dedans, (w, h), interpolation=cv2.INTER_AREA)
     return np.clip(entree, 0, 1).reshape(1, COTE_ENTREE, COTE_ENTREE, 1)

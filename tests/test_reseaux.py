@@ -1,0 +1,59 @@
+"""Les réseaux sont ceux de l'énoncé, et le modèle de référence tient ses promesses."""
+
+import numpy as np
+import pytest
+
+from outils import donnees, modele, reseaux
+from outils.fichiers import RACINE
+
+REFERENCE = RACINE / "modele" / "reference"
+
+
+@pytest.mark.parametrize(
+    ("creer", "parametres"),
+    [(reseaux.une_convolution, 693_962), (reseaux.quatre_convolutions, 1_221_546)],
+)
+def test_parametres_publies(creer, parametres):
+    assert creer().count_params() == parametres
+
+
+@pytest.mark.parametrize(
+    "creer", [reseaux.une_convolution, reseaux.quatre_convolutions, reseaux.reseau_photos]
+)
+def test_non_compile_et_probabilites(creer):
+    reseau = creer()
+    assert not reseau.compiled  # compile et fit s'enseignent dans le labo
+    p = np.asarray(reseau(np.random.default_rng(0).random((3, 28, 28, 1), np.float32), training=False))
+    assert p.shape == (3, 10)
+    np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-5)
+    assert (p >= 0).all()
+
+
+def test_reseau_photos_leger():
+    assert reseaux.reseau_photos().count_params() <= 500_000
+
+
+@pytest.fixture(scope="module")
+def reference():
+    if not modele.modele_present(REFERENCE):
+        pytest.skip("pas de modèle dans modele/reference : python mesures/reference.py")
+    return modele.charger_modele(REFERENCE)
+
+
+def test_reference_legere(reference):
+    assert reference.count_params() <= 500_000
+    assert sum(f.stat().st_size for f in REFERENCE.iterdir()) < 2.5e6
+    assert modele.lire_fiche(REFERENCE)["classes"] == list(donnees.CLASSES)
+
+
+def test_reference_sur_le_vrai_jeu_de_test(reference):
+    if "réel" not in donnees.source_disponible():
+        pytest.skip("vrai Fashion-MNIST absent de cette machine")
+    _, (X_test, y_test) = donnees.charger_fashion_mnist()
+    entrees = X_test[..., np.newaxis] / np.float32(255)
+    predites = reference.predict(entrees, batch_size=500, verbose=0).argmax(axis=1)
+    precision = (predites == y_test).mean()
+    assert precision >= 0.935
+    assert precision == pytest.approx(
+        modele.lire_fiche(REFERENCE)["mesures"]["precision_test"], abs=0.001
+    )
