@@ -373,7 +373,6 @@ def executer_labo(source, destination, env):
         resources={"metadata": {"path": str(source.parent)}},
         on_cell_execute=suivre,
         record_timing=False,
-        store_widget_state=False,
         coalesce_streams=True,
     )
     echec = None

@@ -363,17 +363,28 @@ def test_presque_rien():
     minuscule = dessin([(95, 120), (103, 120), (103, 132), (95, 132)])
     with pytest.warns(PhotoDouteuse, match="trop petit"):
         entree = preparer_photo(minuscule)
-    assert 0 < (entree > 0.05).mean()
+    assert (entree > 0.05).mean() > 0.1
 
 
 def test_tout_est_premier_plan():
-    img = dessin().convert("RGBA")
-    plein = Image.new("L", img.size, 255)
-    ImageDraw.Draw(plein).rectangle((0, 0, 199, 9), fill=0)
-    img.putalpha(plein)
+    plein = dessin([(2, 2), (198, 2), (198, 254), (2, 254)])
     with pytest.warns(PhotoDouteuse, match="premier plan"):
-        entree = preparer_photo(img)
-    assert np.ptp(entree) > 0.3
+        entree = preparer_photo(plein)
+    assert (entree > 0.05).mean() > 0.5
+
+
+def test_coins_arrondis_ne_sont_pas_un_detourage(attendue):
+    img = dessin().convert("RGBA")
+    coins = Image.new("L", img.size, 0)
+    ImageDraw.Draw(coins).rounded_rectangle((0, 0, 199, 255), 12, fill=255)
+    img.putalpha(coins)
+    ressemble(preparer_photo(img), attendue)
+
+
+def test_petit_vetement_au_loin(attendue):
+    loin = Image.new("RGB", (1000, 1000), "white")
+    loin.paste(dessin().resize((100, 128)), (300, 500))
+    ressemble(preparer_photo(loin), attendue)
 
 
 def test_photo_simple_sans_avertissement():
