@@ -1,5 +1,7 @@
 """Ce qu'un labo montre : grilles d'images, courbes, matrices de confusion, convolutions, probabilités."""
 
+import io
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
@@ -164,20 +166,20 @@ def afficher_matrices(matrices):
     plt.show()
 
 
-def afficher_fenetre(image, filtre, resultat, numero):
+def _figure_fenetre(image, filtre, resultat, numero):
     """Une position du filtre (numérotée à partir de 1) : fenêtre de l'image, filtre, produits, résultat."""
     image, filtre, resultat = np.asarray(image), np.asarray(filtre), np.asarray(resultat)
     ligne, colonne = divmod(numero - 1, resultat.shape[1])
     hauteur, largeur = filtre.shape
     produits = image[ligne : ligne + hauteur, colonne : colonne + largeur] * filtre
-    _, axes = plt.subplots(1, 4, figsize=(11, 2.9), width_ratios=(5, 3, 3, 3))
+    figure, axes = plt.subplots(1, 4, figsize=(11, 2.9), width_ratios=(5, 3, 3, 3))
     _dessiner_nombres(
         axes[0], image, f"image, fenêtre n° {numero}", (ligne, colonne, hauteur, largeur)
     )
     _dessiner_nombres(axes[1], filtre, "× filtre")
     _dessiner_nombres(axes[2], produits, f"= produits, somme {produits.sum():g}")
     _dessiner_nombres(axes[3], resultat, "carte de caractéristiques", (ligne, colonne, 1, 1))
-    plt.show()
+    return figure
 
 
 def afficher_fenetres(image, filtre, resultat):
@@ -192,18 +194,26 @@ def afficher_fenetres(image, filtre, resultat):
 
 
 def explorer_fenetres(image, filtre, resultat):
-    """Montre la fenêtre du maximum, puis un curseur pour déplacer la fenêtre (là où ipywidgets fonctionne)."""
-    n = np.size(resultat)
-    afficher_fenetre(image, filtre, resultat, int(np.argmax(resultat)) + 1)
+    """Montre la fenêtre du maximum, puis un curseur pour voir les autres, si ipywidgets est là."""
+    _figure_fenetre(image, filtre, resultat, int(np.argmax(resultat)) + 1)
+    plt.show()
     try:
         import ipywidgets
+        from IPython.display import display
     except ImportError:
         print("ipywidgets n'est pas installé : la figure reste fixe.")
         return
-    ipywidgets.interact(
-        lambda numero: afficher_fenetre(image, filtre, resultat, numero),
-        numero=ipywidgets.IntSlider(value=1, min=1, max=n, description="fenêtre n°"),
-    )
+    # Les figures sont dessinées d'avance : le curseur n'a plus qu'à changer d'image.
+    vues = []
+    for numero in range(1, np.size(resultat) + 1):
+        figure, tampon = _figure_fenetre(image, filtre, resultat, numero), io.BytesIO()
+        figure.savefig(tampon, format="png")
+        plt.close(figure)
+        vues.append(tampon.getvalue())
+    curseur = ipywidgets.IntSlider(value=1, min=1, max=len(vues), description="fenêtre n°")
+    vue = ipywidgets.Image(value=vues[0], format="png")
+    curseur.observe(lambda changement: vue.set_trait("value", vues[changement["new"] - 1]), "value")
+    display(ipywidgets.VBox([curseur, vue]))
 
 
 # --- Le réseau -----------------------------------------------------------------------------------
@@ -342,9 +352,18 @@ def afficher_occlusion(image, baisse):
     """L'image (28, 28) et, par-dessus, la baisse de probabilité (28, 28) quand on cache chaque endroit."""
     _, (gauche, droite) = plt.subplots(1, 2, figsize=(6.4, 2.9))
     gauche.imshow(image, vmin=0, vmax=1)
+    gauche.set_title("entrée du réseau")
     droite.imshow(image, vmin=0, vmax=1)
-    borne = max(0.05, np.abs(baisse).max())
-    couleurs = droite.imshow(baisse, cmap="RdBu_r", alpha=0.6, vmin=-borne, vmax=borne)
+    # Transparent là où cacher ne change rien, rouge là où la probabilité s'effondre.
+    force = np.clip(baisse / max(0.05, baisse.max()), 0, 1)
+    couleurs = droite.imshow(
+        np.clip(baisse, 0, None),
+        cmap="Reds",
+        alpha=0.8 * force,
+        vmin=0,
+        vmax=max(0.05, baisse.max()),
+    )
+    droite.set_title("ce qui a porté la réponse")
     plt.colorbar(couleurs, ax=droite, label="baisse de probabilité")
     for axe in (gauche, droite):
         axe.axis("off")
@@ -364,7 +383,9 @@ def afficher_fiabilite(connus, y_connus, inconnus):
     gauche.plot([0.3, 1], [0.3, 1], "--", color=GRIS, label="idéal")
     x = [confiance[tranche == t].mean() for t in remplies]
     gauche.plot(x, [juste[tranche == t].mean() for t in remplies], "o-", label="mesuré")
-    gauche.set(xlabel="probabilité annoncée", ylabel="part de réponses justes")
+    gauche.set(
+        title="vêtements du test", xlabel="probabilité annoncée", ylabel="part de réponses justes"
+    )
     gauche.legend(frameon=False)
     droite.hist(
         [confiance, inconnus.max(axis=1)],
@@ -372,6 +393,8 @@ def afficher_fiabilite(connus, y_connus, inconnus):
         density=True,
         label=["vêtements", "objets inconnus"],
     )
-    droite.set(xlabel="plus grande probabilité", yticks=[])
+    droite.set(
+        title="devant un inconnu", xlabel="plus grande probabilité", ylabel="fréquence", yticks=[]
+    )
     droite.legend(frameon=False)
     plt.show()

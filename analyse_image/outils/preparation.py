@@ -455,7 +455,10 @@ def _saillance(rvb, cote=20, portee_couleur=7.0, portee_lieu=0.25, lissage=10.0)
 
 
 def _etaler(valeurs, centile=100):
-    bas, haut = valeurs.min(), np.percentile(valeurs, centile)
+    """Ramène à 0–1, en écrêtant au-delà du centile, sauf si si peu ressort que le centile est du fond."""
+    bas, haut, pic = valeurs.min(), np.percentile(valeurs, centile), valeurs.max()
+    if haut - bas < 0.1 * (pic - bas):
+        haut = pic
     return np.clip((valeurs - bas) / max(haut - bas, 1e-6), 0, 1)
 
 
