@@ -30,7 +30,9 @@ EPOQUES = 14
 LOT = 128
 PAS_MAX = 4e-3  # taux d'apprentissage au sommet du cycle
 LISSAGE = 0.05  # des étiquettes
-PART_NETTE = 0.5  # part des images laissées telles quelles, au retournement et à un pixel près
+# Part des images laissées telles quelles, au retournement et à un pixel près, au début et à la fin : les
+# déformations d'abord, les images nettes à la fin.
+PARTS_NETTES = 0.3, 0.7
 CENTRE = 13.5
 
 # --- Tirages et déformations, par lot : images float32 (n, 28, 28, 1), paramètres (n,) ---------------
@@ -192,13 +194,14 @@ def changer_tons(x):
     """La matière et la lumière : tons, ombres, texture ; puis restes de fond, flou ou accentuation."""
     n = tf.shape(x)[0]
     vetement = tf.clip_by_value(x * 12, 0, 1)
-    t = choisir(pile(n, 0.3), 1.05 - x, x)
-    t = tf.clip_by_value(t, 0.02, 1) ** c(tf.exp(normale(n, 0.4)))
-    bas, haut = uniforme(n, 0.05, 0.45), uniforme(n, 0.6, 1)
-    t = c(bas) + c(haut - bas) * t
+    t = choisir(pile(n, 0.2), 1.05 - x, x)
+    t = tf.clip_by_value(t, 0.02, 1) ** c(tf.exp(normale(n, 0.25)))
+    aire = tf.maximum(tf.reduce_sum(vetement, axis=[1, 2, 3]), 1)
+    moyenne = tf.reduce_sum(t * vetement, axis=[1, 2, 3]) / aire
+    t = c(uniforme(n, 0.45, 0.85)) + c(uniforme(n, 0.25, 1)) * (t - c(moyenne))
     t *= 1 + c(uniforme(n, 0, 0.2)) * champ(n, 4, 4)
-    t += c(pile(n, 0.5) * uniforme(n, 0, 0.15)) * champ(n, 14, 14)
-    x = choisir(pile(n, 0.7), tf.clip_by_value(t, 0.04, 1) * vetement, x)
+    t += c(pile(n, 0.5) * uniforme(n, 0, 0.1)) * champ(n, 14, 14)
+    x = choisir(pile(n, 0.85), tf.clip_by_value(t, 0.04, 1) * vetement, x)
     reste = (champ(n, 5, 5) > c(uniforme(n, 0.9, 2.2))) & (vetement < 0.3) & (c(pile(n, 0.15)) > 0)
     ton_du_reste = c(uniforme(n, 0.15, 0.9)) * (1 + 0.2 * champ(n, 7, 7))
     x = tf.where(reste, tf.clip_by_value(ton_du_reste, 0.05, 1), x)
@@ -207,11 +210,12 @@ def changer_tons(x):
     return tf.clip_by_value(x - nettete * (tf.nn.avg_pool2d(x, 3, 1, "SAME") - x), 0, 1)
 
 
-def augmenter(x, y):
-    """Rend les images augmentées et leur poids : float32 (n, 28, 28, 1), (n,)."""
+def augmenter(x, y, avancement):
+    """Rend les images augmentées et leur poids : float32 (n, 28, 28, 1), (n,). `avancement` va de 0 à 1."""
     n = tf.shape(x)[0]
     x = choisir(pile(n, 0.5), x[:, :, ::-1], x)
-    nette = pile(n, PART_NETTE)
+    debut, fin = PARTS_NETTES
+    nette = pile(n, debut + (fin - debut) * avancement)
     decalage = tf.random.uniform((2,), -1, 2, tf.int32)
     x = choisir(nette, tf.roll(x, decalage, axis=[1, 2]), changer_tons(deformer(x, y)))
     return x, nette + (1 - nette) * tf.gather(tf.constant(POIDS), y)
@@ -235,30 +239,32 @@ class Cycle(keras.optimizers.schedules.LearningRateSchedule):
         return {"pas": self.pas}
 
 
-def lots(X, y):
-    """tf.data : (images augmentées, étiquettes lissées, poids), remélangé à chaque époque."""
+def lots(X, y, epoques):
+    """tf.data de tous les pas : (images augmentées, étiquettes lissées, poids), mélangées à chaque époque."""
+    pas = epoques * (len(X) // LOT)
 
-    def preparer(images, etiquettes):
+    def preparer(numero, lot):
+        images, etiquettes = lot
         etiquettes = tf.cast(etiquettes, tf.int32)
-        images, poids = augmenter(tf.cast(images, tf.float32)[..., None] / 255, etiquettes)
+        images = tf.cast(images, tf.float32)[..., None] / 255
+        images, poids = augmenter(images, etiquettes, tf.cast(numero, tf.float32) / pas)
         cibles = tf.one_hot(etiquettes, reseaux.NOMBRE_CLASSES)
         return images, cibles * (1 - LISSAGE) + LISSAGE / reseaux.NOMBRE_CLASSES, poids
 
-    donnees_tf = tf.data.Dataset.from_tensor_slices((X, y)).shuffle(len(X), seed=GRAINE)
-    return (
-        donnees_tf.batch(LOT, drop_remainder=True).map(preparer, num_parallel_calls=2).prefetch(4)
-    )
+    melange = tf.data.Dataset.from_tensor_slices((X, y)).shuffle(len(X), seed=GRAINE)
+    suite = melange.batch(LOT, drop_remainder=True).repeat(epoques).enumerate()
+    return suite.map(preparer, num_parallel_calls=2).prefetch(4)
 
 
 def entrainer(X, y, epoques=EPOQUES):
     """Rend le réseau entraîné et la durée en secondes."""
     keras.utils.set_random_seed(GRAINE)
     reseau = reseaux.reseau_photos()
-    cycle = Cycle(epoques * (len(X) // LOT))
-    optimiseur = keras.optimizers.AdamW(cycle, weight_decay=0.01)
+    pas = len(X) // LOT
+    optimiseur = keras.optimizers.AdamW(Cycle(epoques * pas), weight_decay=0.01)
     reseau.compile(optimiseur, "categorical_crossentropy", weighted_metrics=[], jit_compile=False)
     debut = time.perf_counter()
-    reseau.fit(lots(X, y), epochs=epoques, verbose=2)
+    reseau.fit(lots(X, y, epoques), epochs=epoques, steps_per_epoch=pas, shuffle=False, verbose=2)
     return reseau, time.perf_counter() - debut
 
 

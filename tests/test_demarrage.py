@@ -60,6 +60,8 @@ def test_les_alertes_de_carte_graphique_absente_sont_du_bavardage():
     assert BAVARDAGE.search(
         "2026-08-01 10:00:00.1: E external/local_xla/xla/cuda_platform.cc:51] failed call to cuInit"
     )
-    assert not BAVARDAGE.search("2026-08-01 10:00:00.1: E tensorflow/core/fichier.cc:1] disque plein")
+    assert not BAVARDAGE.search(
+        "2026-08-01 10:00:00.1: E tensorflow/core/fichier.cc:1] disque plein"
+    )
     assert not BAVARDAGE.search("E0000 00:00:1 52 allocator.cc:1] out of memory")
     assert not BAVARDAGE.search("Traceback (most recent call last):")

@@ -90,12 +90,16 @@ def _lire_octets(source):
         nom = Path(str(getattr(source, "name", "") or "image reçue")).name
         octets = source.read(OCTETS_MAX + 1)
         if not isinstance(octets, bytes):
-            _refuser(nom, "fichier ouvert en mode texte", attendu, "ouvrez-le avec open(chemin, 'rb')")
+            _refuser(
+                nom, "fichier ouvert en mode texte", attendu, "ouvrez-le avec open(chemin, 'rb')"
+            )
     elif isinstance(source, (str, os.PathLike)):
         chemin = Path(source)
         nom = chemin.name or str(source)
         if str(source).startswith(("http:/", "https:/")):
-            _refuser(nom, "c'est une adresse web", attendu, "téléchargez l'image, puis donnez son chemin")
+            _refuser(
+                nom, "c'est une adresse web", attendu, "téléchargez l'image, puis donnez son chemin"
+            )
         _verifier_chemin(chemin, nom, attendu)
         try:
             with chemin.open("rb") as fichier:
@@ -130,13 +134,20 @@ def _verifier_chemin(chemin, nom, attendu):
         dossier = existe = False
     if dossier:
         images = _images_de(chemin)
-        contenu = f"il contient : {', '.join(images[:5])}" if images else "il ne contient pas d'image"
+        contenu = (
+            f"il contient : {', '.join(images[:5])}" if images else "il ne contient pas d'image"
+        )
         _refuser(nom, f"c'est un dossier ({contenu})", attendu, "donnez le chemin d'une image")
     if not existe:
         parent = chemin.parent
         if not parent.is_dir():
             trouve = f"fichier introuvable, car le dossier « {parent} » n'existe pas"
-            _refuser(nom, trouve, attendu, f"corrigez le chemin (dossier courant : « {Path.cwd().name} »)")
+            _refuser(
+                nom,
+                trouve,
+                attendu,
+                f"corrigez le chemin (dossier courant : « {Path.cwd().name} »)",
+            )
         images = _images_de(parent)
         minuscules = {image.lower(): image for image in images}
         proches = difflib.get_close_matches(nom.lower(), minuscules, n=3, cutoff=0.5)
@@ -147,7 +158,9 @@ def _verifier_chemin(chemin, nom, attendu):
             remede = f"choisissez parmi : {', '.join(images[:5])}"
         else:
             remede = "copiez l'image dans ce dossier ou corrigez le chemin"
-        _refuser(nom, f"fichier introuvable dans le dossier « {parent.resolve().name} »", attendu, remede)
+        _refuser(
+            nom, f"fichier introuvable dans le dossier « {parent.resolve().name} »", attendu, remede
+        )
 
 
 def _refuser_inconnu(octets, nom):
@@ -172,7 +185,9 @@ def _refuser_inconnu(octets, nom):
             _refuser(nom, f"c'est {trouve}, pas une image", attendu, remede)
     try:
         debut[:500].decode("utf-8")
-        trouve = "c'est du texte, pas une image (extension trompeuse ?)" if b"\0" not in debut else None
+        trouve = (
+            "c'est du texte, pas une image (extension trompeuse ?)" if b"\0" not in debut else None
+        )
     except UnicodeDecodeError:
         trouve = None
     trouve = trouve or "format d'image non reconnu, ou début du fichier abîmé"
@@ -221,7 +236,7 @@ def ouvrir_photo(source):
     if isinstance(source, Image.Image):
         nom, img = Path(str(getattr(source, "filename", "") or "image reçue")).name, source
         _verifier_taille(img.size, nom)
-        img = ImageOps.exif_transpose(img)
+        img = _charger(img, nom)
     else:
         octets, nom = _lire_octets(source)
         img = _decoder(octets, nom)
@@ -278,19 +293,30 @@ def _decoder(octets, nom):
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
         _refuser_inconnu(octets, nom)
     _verifier_taille(img.size, nom)
+    if img.format in ("JPEG", "MPO"):
+        img.draft(None, (COTE_UTILE, COTE_UTILE))  # décodage réduit : 12 Mpx en peu de temps
+    return _charger(img, nom)
+
+
+def _charger(img, nom):
+    """Décode les pixels et remet l'image droite ; refuse une image incomplète."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if img.format in ("JPEG", "MPO"):
-                img.draft(None, (COTE_UTILE, COTE_UTILE))  # décodage réduit : 12 Mpx en peu de temps
             img.load()
             return ImageOps.exif_transpose(img)
-    except Image.DecompressionBombError:
-        _refuser(nom, "image démesurée", f"{PIXELS_MAX // 10**6} millions de pixels au plus", "réduisez-la")
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, MemoryError):
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        IndexError,
+        TypeError,
+        MemoryError,
+    ):
         _refuser(
             nom,
-            f"image {img.format} tronquée ou abîmée ({len(octets)} octets lus)",
+            f"image {img.format or ''} tronquée ou abîmée",
             "un fichier complet",
             "téléchargez ou copiez de nouveau l'image",
         )
@@ -345,7 +371,9 @@ def analyser_photo(source):
     part = float(masque.mean()) * agrandi
     avertissements = _avertir(rvb, masque, part)
     if not masque.any() or part > SEUIL_HAUT:
-        masque = np.ones_like(masque)  # détourage manqué : la photo entière vaut mieux qu'une entrée vide
+        masque = np.ones_like(
+            masque
+        )  # détourage manqué : la photo entière vaut mieux qu'une entrée vide
     entree = _vers_entree(rvb, masque)
     etapes = {
         "photo": photo,
@@ -362,15 +390,64 @@ def _separer(rvb, alpha):
         opaque = alpha > 127
         lignes, colonnes = np.flatnonzero(opaque.any(axis=1)), np.flatnonzero(opaque.any(axis=0))
         # Une photo rectangulaire à coins arrondis n'est pas un détourage.
-        if opaque.mean() < 0.97 and opaque[lignes[0] : lignes[-1] + 1, colonnes[0] : colonnes[-1] + 1].mean() < 0.97:
+        if (
+            opaque.mean() < 0.97
+            and opaque[lignes[0] : lignes[-1] + 1, colonnes[0] : colonnes[-1] + 1].mean() < 0.97
+        ):
             return alpha.astype(np.float32) / 255, _nettoyer(opaque)
     # Une marge de la couleur du bord : un vêtement qui frôle le bord ne passe pas pour du fond.
     marge = round(0.06 * max(rvb.shape))
     large = cv2.copyMakeBorder(rvb, marge, marge, marge, marge, cv2.BORDER_REPLICATE)
-    saillance = _saillance(large)
-    masque = _detourer(large, saillance)
+    masque = _sur_fond_uni(large)
+    if masque is None:
+        saillance = _saillance(large)
+        masque = _detourer(large, saillance)
+    else:
+        saillance = masque.astype(np.float32)
     sans_marge = slice(marge, -marge), slice(marge, -marge)
     return saillance[sans_marge], _nettoyer(masque[sans_marge])
+
+
+def _sur_fond_uni(rvb):
+    """Masque booléen de ce qui n'est pas un fond uni tenant au bord, ou None si le fond n'est pas uni.
+
+    Plus sûr que GrabCut pour un vêtement blanc sur blanc ou noir sur noir.
+    """
+    lab = cv2.cvtColor((rvb / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
+    couleur = np.median(_bord(lab, 2), axis=0)
+    ecart = np.linalg.norm(lab - couleur, axis=2)
+    ecart_au_bord = _bord(ecart, 2)
+    unis = ecart_au_bord[ecart_au_bord < 3]
+    if len(unis) < 0.75 * len(ecart_au_bord):
+        return None
+    proche = ecart < max(2.5, 2.5 * np.percentile(unis, 90))
+    fond = _tenant_au_bord(proche)
+    if fond.all():
+        return ~fond
+    if np.percentile(ecart[~fond], 60) > 20:  # vêtement bien contrasté
+        # Une anse, un bras écarté : le fond se voit à travers ; mais pas les points d'une trame.
+        fond |= (
+            cv2.morphologyEx(proche.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)) > 0
+        )
+        teinte = np.linalg.norm((lab - couleur)[..., 1:], axis=2)
+        assombri = couleur[0] - lab[..., 0]
+        ombre = (teinte < 4) & (assombri > 0) & (assombri < 12)
+        fond |= _tenant_au_bord(fond | ombre)
+    return cv2.morphologyEx((~fond).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+
+
+def _bord(image, epaisseur):
+    """Pixels du pourtour de l'image, les uns à la suite des autres."""
+    e = epaisseur
+    cotes = (image[:e], image[-e:], image[e:-e, :e], image[e:-e, -e:])
+    return np.concatenate([c.reshape(-1, *image.shape[2:]) for c in cotes])
+
+
+def _tenant_au_bord(region):
+    """La partie d'une région booléenne reliée au bord de l'image."""
+    _, etiquettes = cv2.connectedComponents(region.astype(np.uint8), connectivity=4)
+    au_bord = np.unique(_bord(etiquettes, 1))
+    return region & np.isin(etiquettes, au_bord[au_bord > 0])
 
 
 def _resserrer(boite, masque):
@@ -405,10 +482,14 @@ def _poser(photo):
 
 
 def _refuser_unie(rvb, alpha, source):
-    if np.ptp(rvb.reshape(-1, 3).astype(int), axis=0).max() > 6 or (alpha is not None and np.ptp(alpha) > 6):
+    if np.ptp(rvb.reshape(-1, 3).astype(int), axis=0).max() > 6 or (
+        alpha is not None and np.ptp(alpha) > 6
+    ):
         return
     nom = Path(source).name if isinstance(source, (str, os.PathLike)) else "image reçue"
-    _refuser(nom, "image d'une seule couleur", "un vêtement sur un fond", "choisissez une autre image")
+    _refuser(
+        nom, "image d'une seule couleur", "un vêtement sur un fond", "choisissez une autre image"
+    )
 
 
 def _saillance(rvb, cote=20, portee_couleur=7.0, portee_lieu=0.25, lissage=10.0):
@@ -471,7 +552,11 @@ def _detourer(rvb, saillance):
     avant = etat % 2 == 1
     if min(avant.sum(), (~avant).sum()) > 30:
         cv2.setRNGSeed(0)  # GrabCut tire au sort : même photo, même entrée
-        bgr, modele_fond, modele_avant = rvb[:, :, ::-1].copy(), np.zeros((1, 65)), np.zeros((1, 65))
+        bgr, modele_fond, modele_avant = (
+            rvb[:, :, ::-1].copy(),
+            np.zeros((1, 65)),
+            np.zeros((1, 65)),
+        )
         cv2.grabCut(bgr, etat, None, modele_fond, modele_avant, 3, cv2.GC_INIT_WITH_MASK)
     return etat % 2 == 1
 
@@ -483,7 +568,9 @@ def _nettoyer(masque):
         return masque
     aires = stats[1:, cv2.CC_STAT_AREA]
     masque = np.isin(etiquettes, 1 + np.flatnonzero(aires >= 0.25 * aires.max()))
-    n, etiquettes, stats, _ = cv2.connectedComponentsWithStats((~masque).astype(np.uint8), connectivity=4)
+    n, etiquettes, stats, _ = cv2.connectedComponentsWithStats(
+        (~masque).astype(np.uint8), connectivity=4
+    )
     petits = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] < 0.02 * masque.sum())
     return masque | (np.isin(etiquettes, petits[petits > 0]))
 
@@ -507,7 +594,7 @@ def _avertir(rvb, masque, part):
     messages = []
     lab = cv2.cvtColor((rvb / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
     fond = ~masque
-    bord = np.concatenate([masque[0], masque[-1], masque[:, 0], masque[:, -1]])
+    bord = _bord(masque, 1)
     if bord.mean() > 0.2:
         messages.append(
             f"Vêtement coupé, ou détourage manqué : le premier plan tient {bord.mean():.0%} du bord de la "
@@ -581,7 +668,9 @@ def _vers_entree(rvb, masque):
     x, y, w, h = cv2.boundingRect(masque.astype(np.uint8))
     echelle = COTE_ENTREE / max(w, h)
     largeur, hauteur = max(1, round(w * echelle)), max(1, round(h * echelle))
-    reduite = cv2.resize(tons[y : y + h, x : x + w], (largeur, hauteur), interpolation=cv2.INTER_AREA)
+    reduite = cv2.resize(
+        tons[y : y + h, x : x + w], (largeur, hauteur), interpolation=cv2.INTER_AREA
+    )
     entree = np.zeros((COTE_ENTREE, COTE_ENTREE), np.float32)
     haut, gauche = (COTE_ENTREE - hauteur) // 2, (COTE_ENTREE - largeur) // 2
     entree[haut : haut + hauteur, gauche : gauche + largeur] = reduite
