@@ -33,6 +33,7 @@ LISSAGE = 0.05  # des étiquettes
 # Part des images laissées telles quelles, au retournement et à un pixel près, au début et à la fin : les
 # déformations d'abord, les images nettes à la fin.
 PARTS_NETTES = 0.3, 0.7
+PART_PORTEE = 0.15  # des hauts, pantalons et robes déformés
 CENTRE = 13.5
 
 # --- Tirages et déformations, par lot : images float32 (n, 28, 28, 1), paramètres (n,) ---------------
@@ -94,16 +95,19 @@ def tourner_autour(x, angle, px, py):
     return projeter(x, cos, sin, px - cos * px - sin * py, -sin, cos, py + sin * px - cos * py)
 
 
+def boite(x):
+    """Premières et dernières ligne et colonne qui ne sont pas du fond : y0, y1, x0, x1, chacune (n,)."""
+    plein = x[..., 0] > 0.06
+    bornes = []
+    for axe in (2, 1):
+        traits = tf.cast(tf.reduce_any(plein, axe), tf.int32)
+        bornes += [tf.argmax(traits, 1), 27 - tf.argmax(traits[:, ::-1], 1)]
+    return [tf.cast(b, tf.float32) for b in bornes]
+
+
 def recadrer(x):
     """Comme la préparation : rogne, plus long côté à 28 pixels, centre."""
-    plein = x[..., 0] > 0.06
-
-    def bornes(traits):
-        entiers = tf.cast(traits, tf.int32)
-        debut, fin = tf.argmax(entiers, 1), 27 - tf.argmax(entiers[:, ::-1], 1)
-        return tf.cast(debut, tf.float32), tf.cast(fin, tf.float32)
-
-    (y0, y1), (x0, x1) = bornes(tf.reduce_any(plein, 2)), bornes(tf.reduce_any(plein, 1))
+    y0, y1, x0, x1 = boite(x)
     pas = tf.maximum(tf.maximum(y1 - y0, x1 - x0) + 1, 8) / 28
     zero = tf.zeros_like(pas)
     return projeter(
@@ -171,6 +175,35 @@ def en_paire(x):
     return tf.maximum(premiere, seconde)
 
 
+def porter(x, y):
+    """Quelqu'un porte le vêtement : tête, bras et jambes (ou buste et pieds, pour un pantalon)."""
+    n = tf.shape(x)[0]
+    k, pantalon = uniforme(n, 0.5, 0.75), tf.cast(est(y, PANTALON), tf.float32)
+    x = affine(x, tf.zeros_like(k), k, k, dy=normale(n, 1.5))
+    haut, bas, gauche, droite = (c(b) for b in boite(x))
+    milieu, large = (gauche + droite) / 2, c(uniforme(n, 0.8, 1.2)) * c(k) * 28
+    v = tf.range(28.0)[None, :, None, None]
+    ecart = tf.abs(tf.range(28.0)[None, None, :, None] - milieu)
+
+    buste = c(pantalon * uniforme(n, 0, 0.6)) * large
+    tete = c(uniforme(n, 0.1, 0.15)) * large
+    centre_tete = haut - buste - 1.4 * tete
+    corps = (ecart / tete) ** 2 + ((v - centre_tete) / (1.3 * tete)) ** 2 < 1
+    corps |= (ecart < 0.6 * tete) & (v > centre_tete) & (v < haut + 2)  # le cou
+    corps |= (ecart < 0.22 * large) & (v > haut - buste) & (v < haut + 1)
+    corps &= c(pile(n, 0.7)) > 0  # beaucoup de photos de catalogue coupent la tête
+    jambes = tf.abs(ecart - 0.1 * large) < c(uniforme(n, 0.04, 0.08)) * large
+    longues = c(uniforme(n, 0, 0.8) * (1 - 0.85 * pantalon)) * large
+    corps |= jambes & (v > bas - 1) & (v < bas + longues) & (c(pile(n, 0.7)) > 0)
+    epaule = c(uniforme(n, 0.7, 0.95)) * (droite - gauche) / 2
+    ecart_du_bras = epaule + 0.25 * (v - haut) * c(uniforme(n, -0.3, 0.6))
+    bras = tf.abs(ecart - ecart_du_bras) < c(uniforme(n, 0.03, 0.06)) * large
+    bras &= (v > haut + 0.2 * large) & (v < haut + c(uniforme(n, 0.4, 0.9)) * large)
+    corps |= bras & (c(pile(n, 0.6) * (1 - pantalon)) > 0)
+    ton = c(uniforme(n, 0.2, 0.9)) * tf.ones_like(x)
+    return tf.where((x < 0.06) & corps, ton, x)
+
+
 def deformer(x, y):
     """La pose et le cadrage : manches, angle, paire, détourage troué, vêtement coupé."""
     n = tf.shape(x)[0]
@@ -181,6 +214,8 @@ def deformer(x, y):
     echelle, allongement = 0.8 + 0.2 * articule, tf.exp(normale(n, 0.12))
     seul = affine(x, angle, echelle * allongement, echelle / allongement, normale(n, 0.08))
     x = choisir(pile(n, 0.35) * soulier, en_paire(x), seul)
+    porte = pile(n, PART_PORTEE) * tf.cast(est(y, *HAUTS, PANTALON, ROBE), tf.float32)
+    x = choisir(porte, porter(recadrer(x), y), x)
     trou = champ(n, 6, 6) > c(uniforme(n, 1.2, 2.2))
     x = recadrer(tf.where(trou & (c(pile(n, 0.2)) > 0), 0.0, x))
     k, sens = tf.exp(uniforme(n, 0, 0.35)), uniforme(n, 0, 2 * math.pi)
@@ -224,21 +259,6 @@ def augmenter(x, y, avancement):
 # --- Entraînement --------------------------------------------------------------------------------------
 
 
-class Cycle(keras.optimizers.schedules.LearningRateSchedule):
-    """Un seul cycle : montée linéaire sur un quart des pas, puis descente en cosinus."""
-
-    def __init__(self, pas):
-        self.pas = pas
-
-    def __call__(self, etape):
-        t = tf.cast(etape, tf.float32) / self.pas
-        descente = 0.5 * (1 + tf.cos(math.pi * (t - 0.25) / 0.75)) + 1e-3
-        return PAS_MAX * tf.where(t < 0.25, 0.05 + 0.95 * t / 0.25, descente)
-
-    def get_config(self):
-        return {"pas": self.pas}
-
-
 def lots(X, y, epoques):
     """tf.data de tous les pas : (images augmentées, étiquettes lissées, poids), mélangées à chaque époque."""
     pas = epoques * (len(X) // LOT)
@@ -259,9 +279,13 @@ def lots(X, y, epoques):
 def entrainer(X, y, epoques=EPOQUES):
     """Rend le réseau entraîné et la durée en secondes."""
     keras.utils.set_random_seed(GRAINE)
-    reseau = reseaux.reseau_photos()
+    reseau = reseaux.cinq_convolutions()
     pas = len(X) // LOT
-    optimiseur = keras.optimizers.AdamW(Cycle(epoques * pas), weight_decay=0.01)
+    montee = epoques * pas // 4  # un seul cycle : montée linéaire, puis descente en cosinus
+    cycle = keras.optimizers.schedules.CosineDecay(
+        PAS_MAX / 20, 3 * montee, warmup_target=PAS_MAX, warmup_steps=montee
+    )
+    optimiseur = keras.optimizers.AdamW(cycle, weight_decay=0.01)
     reseau.compile(optimiseur, "categorical_crossentropy", weighted_metrics=[], jit_compile=False)
     debut = time.perf_counter()
     reseau.fit(lots(X, y, epoques), epochs=epoques, steps_per_epoch=pas, shuffle=False, verbose=2)

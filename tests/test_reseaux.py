@@ -18,7 +18,7 @@ def test_parametres_publies(creer, parametres):
 
 
 @pytest.mark.parametrize(
-    "creer", [reseaux.une_convolution, reseaux.quatre_convolutions, reseaux.reseau_photos]
+    "creer", [reseaux.une_convolution, reseaux.quatre_convolutions, reseaux.cinq_convolutions]
 )
 def test_non_compile_et_probabilites(creer):
     reseau = creer()
@@ -31,8 +31,8 @@ def test_non_compile_et_probabilites(creer):
     assert (p >= 0).all()
 
 
-def test_reseau_photos_leger():
-    assert reseaux.reseau_photos().count_params() <= 500_000
+def test_cinq_convolutions_leger():
+    assert reseaux.cinq_convolutions().count_params() <= 500_000
 
 
 @pytest.fixture(scope="module")

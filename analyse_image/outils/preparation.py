@@ -78,7 +78,8 @@ class PhotoDouteuse(UserWarning):
 
 
 def _refuser(nom, trouve, attendu, remede):
-    raise PhotoIllisible(f"« {nom} » : {trouve}.\n  Attendu : {attendu}.\n  Remède : {remede}.")
+    fin = "" if remede.endswith("?") else "."
+    raise PhotoIllisible(f"« {nom} » : {trouve}.\n  Attendu : {attendu}.\n  Remède : {remede}{fin}")
 
 
 def _lire_octets(source):
@@ -150,7 +151,7 @@ def _verifier_chemin(chemin, nom, attendu):
             )
         images = _images_de(parent)
         minuscules = {image.lower(): image for image in images}
-        proches = difflib.get_close_matches(nom.lower(), minuscules, n=3, cutoff=0.5)
+        proches = difflib.get_close_matches(nom.lower(), minuscules, n=3, cutoff=0.7)
         proches = [minuscules[p] for p in proches]
         if proches:
             remede = f"vouliez-vous dire {' ou '.join(f'« {p} »' for p in proches)} ?"
@@ -612,13 +613,15 @@ def _avertir(rvb, masque, part):
         )
     if np.median(lab[fond][:, 0]) < 40:
         messages.append(
-            "Polarité inversée : le fond est sombre, et la préparation de l'énoncé le prendrait pour le "
-            "vêtement. Ici c'est corrigé ; avec l'énoncé, prenez une photo sur fond clair."
+            "Polarité inversée : le fond est sombre. C'est corrigé ici, mais la recette de l'énoncé "
+            "(load_and_preprocess_image) le prendrait pour le vêtement : il lui faut un fond clair."
         )
-    if 0.05 < _part_de_peau(rvb, masque) < 0.5:
+    chair = _part_de_peau(rvb, masque)
+    if 0.05 < chair < 0.5:
         messages.append(
-            "Vêtement porté, semble-t-il (couleur de peau) : tête, bras et jambes changent la silhouette. "
-            "Prenez une photo du vêtement seul, à plat ou sur cintre."
+            f"Vêtement porté ? {chair:.0%} du premier plan a une teinte de peau. Si c'est quelqu'un, tête, bras "
+            "et jambes changent la silhouette : prenez le vêtement seul, à plat ou sur cintre. Si c'est la "
+            "couleur du vêtement, ignorez cet avertissement."
         )
     morceaux = cv2.connectedComponents(masque.astype(np.uint8))[0] - 1
     if morceaux > 1:
