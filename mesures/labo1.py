@@ -10,35 +10,19 @@ qu'une interruption ne coûte que l'entraînement en cours.
 import contextlib
 import datetime
 import io
-import json
 import os
 import sys
 import time
 from pathlib import Path
 
 import pandas as pd
+from cellules import executer_cellules
 
-ICI = Path(__file__).resolve().parent
-LABOS = ICI.parent / "analyse_image"
-RESULTATS = ICI / "labo1.csv"
+RESULTATS = Path(__file__).resolve().parent / "labo1.csv"
 CELLULES = (
     *("imports", "parametres", "obtenir", "lire", "one-hot", "decoupe", "echelle"),
     *("reseau", "compiler", "piege", "augmenter", "trois", "entrainer-fonction"),
 )
-
-
-def cellules_du_labo():
-    """Exécute les cellules utiles du labo et rend leurs noms (fonctions, tableaux)."""
-    notebook = json.loads((LABOS / "classification.ipynb").read_text(encoding="utf-8"))
-    sources = {c["id"]: "".join(c["source"]) for c in notebook["cells"]}
-    os.environ["MPLBACKEND"] = "Agg"
-    os.environ.pop("LABO_RAPIDE", None)
-    os.chdir(LABOS)
-    sys.path.insert(0, str(LABOS))
-    labo = {}
-    for identifiant in CELLULES:
-        exec(compile(sources[identifiant], identifiant, "exec"), labo)
-    return labo
 
 
 def enonce_augmente(labo, reseau, graine):
@@ -111,7 +95,7 @@ def mesurer_un(labo, creer, graine, images, entrainer):
 
 
 def mesurer(graines):
-    labo = cellules_du_labo()
+    labo = executer_cellules("classification.ipynb", CELLULES)
     creer = {
         "1 convolution": labo["creer_une_convolution"],
         "3 convolutions": labo["creer_trois_convolutions"],

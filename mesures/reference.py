@@ -26,14 +26,14 @@ import tensorflow as tf  # noqa: E402
 from outils import donnees, modele, reseaux  # noqa: E402
 
 GRAINE = 13
-EPOQUES = 14
+EPOQUES = 20
 LOT = 128
 PAS_MAX = 4e-3  # taux d'apprentissage au sommet du cycle
 LISSAGE = 0.05  # des étiquettes
 # Part des images laissées telles quelles, au retournement et à un pixel près, au début et à la fin : les
 # déformations d'abord, les images nettes à la fin.
-PARTS_NETTES = 0.3, 0.7
-PART_PORTEE = 0.15  # des hauts, pantalons et robes déformés
+PARTS_NETTES = 0.35, 1.0
+PART_PORTEE = 0.1  # des hauts, pantalons et robes déformés
 CENTRE = 13.5
 
 # --- Tirages et déformations, par lot : images float32 (n, 28, 28, 1), paramètres (n,) ---------------
@@ -250,10 +250,11 @@ def augmenter(x, y, avancement):
     n = tf.shape(x)[0]
     x = choisir(pile(n, 0.5), x[:, :, ::-1], x)
     debut, fin = PARTS_NETTES
-    nette = pile(n, debut + (fin - debut) * avancement)
-    decalage = tf.random.uniform((2,), -1, 2, tf.int32)
-    x = choisir(nette, tf.roll(x, decalage, axis=[1, 2]), changer_tons(deformer(x, y)))
-    return x, nette + (1 - nette) * tf.gather(tf.constant(POIDS), y)
+    k = tf.cast((debut + (fin - debut) * avancement) * tf.cast(n, tf.float32), tf.int32)
+    nettes = tf.roll(x[:k], tf.random.uniform((2,), -1, 2, tf.int32), axis=[1, 2])
+    deformees = changer_tons(deformer(x[k:], y[k:]))
+    poids = tf.concat([tf.ones((k,)), tf.gather(tf.constant(POIDS), y[k:])], 0)
+    return tf.concat([nettes, deformees], 0), poids
 
 
 # --- Entraînement --------------------------------------------------------------------------------------
@@ -277,7 +278,7 @@ def lots(X, y, epoques):
 
 
 def entrainer(X, y, epoques=EPOQUES):
-    """Rend le réseau entraîné et la durée en secondes."""
+    """Rend le réseau entraîné, qui moyenne l'image et son miroir, et la durée en secondes."""
     keras.utils.set_random_seed(GRAINE)
     reseau = reseaux.cinq_convolutions()
     pas = len(X) // LOT
@@ -289,7 +290,7 @@ def entrainer(X, y, epoques=EPOQUES):
     reseau.compile(optimiseur, "categorical_crossentropy", weighted_metrics=[], jit_compile=False)
     debut = time.perf_counter()
     reseau.fit(lots(X, y, epoques), epochs=epoques, steps_per_epoch=pas, shuffle=False, verbose=2)
-    return reseau, time.perf_counter() - debut
+    return reseaux.avec_miroir(reseau), time.perf_counter() - debut
 
 
 def precision(reseau, X, y):

@@ -50,6 +50,7 @@ def demarrer(graine=13):
         import keras
         import tensorflow as tf
 
+        tf.get_logger().setLevel("ERROR")
         cartes = tf.config.list_physical_devices("GPU")
     from outils import figures
 

@@ -4,7 +4,7 @@ Entrée commune : images (n, 28, 28, 1), float32 entre 0 et 1, vêtement clair s
 Sortie commune : (n, 10) probabilités. `compile` et `fit` restent dans les labos, qui les enseignent.
 """
 
-from keras import Input, Sequential, layers
+from keras import Input, Model, Sequential, layers, ops
 
 FORME_ENTREE = (28, 28, 1)
 NOMBRE_CLASSES = 10
@@ -24,25 +24,6 @@ def une_convolution():
         ],
         name="une_convolution",
     )
-
-
-def deux_convolutions():
-    """Réseau publié à deux convolutions et deux couches denses (1 587 818 paramètres).
-
-    La publication dit « environ 1,6 million » sans donner les largeurs : celles-ci sont les nôtres.
-    """
-    couches = [Input(shape=FORME_ENTREE)]
-    for filtres in 32, 64:
-        couches += [
-            layers.Conv2D(filtres, 3, padding="same", activation="relu"),
-            layers.BatchNormalization(),
-            layers.MaxPooling2D(2),
-        ]
-    couches.append(layers.Flatten())
-    for neurones in 480, 128:
-        couches += [layers.Dense(neurones, activation="relu"), layers.Dropout(0.5)]
-    couches.append(layers.Dense(NOMBRE_CLASSES, activation="softmax"))
-    return Sequential(couches, name="deux_convolutions")
 
 
 def quatre_convolutions():
@@ -95,3 +76,10 @@ def cinq_convolutions(largeur=32):
     couches[-1] = layers.GlobalAveragePooling2D()
     couches.append(layers.Dense(NOMBRE_CLASSES, activation="softmax"))
     return Sequential(couches, name="cinq_convolutions")
+
+
+def avec_miroir(reseau):
+    """Réseau qui répond la moyenne de `reseau` sur l'image et sur son miroir : mêmes poids, deux passages."""
+    image = Input(shape=FORME_ENTREE)
+    reponses = reseau(image), reseau(ops.flip(image, axis=2))
+    return Model(image, layers.Average()(reponses), name=f"{reseau.name}_avec_miroir")

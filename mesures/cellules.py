@@ -1,0 +1,22 @@
+"""Exécute des cellules choisies d'un labo : ce qui est mesuré est le code du labo lui-même."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+LABOS = Path(__file__).resolve().parent.parent / "analyse_image"
+
+
+def executer_cellules(notebook, identifiants):
+    """Exécute, en mode complet, les cellules de ces identifiants ; rend leurs noms (fonctions, tableaux)."""
+    contenu = json.loads((LABOS / notebook).read_text(encoding="utf-8"))
+    sources = {c["id"]: "".join(c["source"]) for c in contenu["cells"]}
+    os.environ["MPLBACKEND"] = "Agg"
+    os.environ.pop("LABO_RAPIDE", None)
+    os.chdir(LABOS)
+    sys.path.insert(0, str(LABOS))
+    labo = {}
+    for identifiant in identifiants:
+        exec(compile(sources[identifiant], identifiant, "exec"), labo)
+    return labo
