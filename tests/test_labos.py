@@ -41,4 +41,4 @@ def test_le_modele_de_reference_reconnait_les_photos_fournies(reference, exemple
 def test_la_fiche_de_reference_decrit_le_modele_fourni():
     fiche = lire_fiche(RACINE / "modele" / "reference")
     assert fiche["classes"] == list(CLASSES)
-    assert fiche["mesures"]["precision_test"] >= 0.92
+    assert fiche["mesures"]["precision_test"] >= 0.935

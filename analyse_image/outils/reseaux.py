@@ -60,21 +60,22 @@ def quatre_convolutions():
 def cinq_convolutions(largeur=32):
     """Notre réseau, celui de modele/reference (279 722 paramètres pour `largeur=32`).
 
-    Cinq convolutions « convolution, normalisation, ReLU » en trois étages ; une seule à pleine taille,
-    où elle coûte le plus. La moyenne globale remplace `Flatten` : le réseau dépend moins de la position
-    du vêtement, et il est plus petit (Lin, Chen et Yan, « Network in Network », 2014).
+    Cinq convolutions normalisées en trois étages, une seule à pleine taille, où elle coûte le plus. Le
+    maximum 2×2 vient avant la normalisation, qui a quatre fois moins à faire. La moyenne globale remplace
+    `Flatten` (Lin, Chen et Yan, « Network in Network », 2014) : le réseau est plus petit, et dépend moins
+    de la position du vêtement.
     """
     couches = [Input(shape=FORME_ENTREE)]
-    for filtres in (largeur,), (2 * largeur,) * 2, (4 * largeur,) * 2:
-        for n in filtres:
-            couches += [
-                layers.Conv2D(n, 3, padding="same", use_bias=False),
-                layers.BatchNormalization(momentum=0.9),
-                layers.ReLU(),
-            ]
-        couches.append(layers.MaxPooling2D(2))
-    couches[-1] = layers.GlobalAveragePooling2D()
-    couches.append(layers.Dense(NOMBRE_CLASSES, activation="softmax"))
+    for etage, filtres in enumerate([(largeur,), (2 * largeur,) * 2, (4 * largeur,) * 2]):
+        for i, n in enumerate(filtres, start=1):
+            couches.append(layers.Conv2D(n, 3, padding="same", use_bias=False))
+            if etage < 2 and i == len(filtres):
+                couches.append(layers.MaxPooling2D(2))
+            couches += [layers.BatchNormalization(momentum=0.9), layers.ReLU()]
+    couches += [
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(NOMBRE_CLASSES, activation="softmax"),
+    ]
     return Sequential(couches, name="cinq_convolutions")
 
 
