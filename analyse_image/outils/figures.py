@@ -46,6 +46,32 @@ def afficher_vignettes(images, titres=None, colonnes=10, cote=1.1, vmin=0, vmax=
     plt.show()
 
 
+def afficher_images(data_generator, n_images=5, classes=None):
+    """Montre les `n_images` premières images d'un jeu et leur étiquette.
+
+    `data_generator` : générateur de Keras (`flow_from_directory`, `PyDataset`…), jeu `tf.data` qui donne des
+    lots (images, étiquettes), ou couple de tableaux (X, y). Images (n, h, l, c) dans 0–1 ou 0–255 ;
+    étiquettes : numéros (n,) ou « un parmi k » (n, k). `classes` : leurs noms ; par défaut, ceux que
+    connaît le générateur, sinon les numéros.
+    """
+    if classes is None:
+        connues = getattr(data_generator, "class_indices", None) or {}
+        classes = getattr(data_generator, "class_names", None) or sorted(connues, key=connues.get)
+    tableaux = isinstance(data_generator, (tuple, list)) and len(data_generator) == 2
+    images, numeros = [], []
+    for x, y, *_ in [data_generator] if tableaux else data_generator:
+        x, y = np.asarray(x), np.asarray(y)
+        images += list(x)
+        numeros += list(y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.ravel())
+        if len(images) >= n_images:  # un générateur de Keras ne s'arrête jamais seul
+            break
+    images = np.array(images[:n_images])
+    if images.dtype != np.uint8 and images.max() > 1:
+        images = images / 255  # en couleurs, matplotlib attend 0–1
+    titres = [classes[int(i)] if len(classes) else str(int(i)) for i in numeros[:n_images]]
+    afficher_vignettes(images, titres, colonnes=min(n_images, 10), cote=1.6)
+
+
 def afficher_courbes(historiques, titre=""):
     """Courbes d'erreur et de précision, apprentissage en tirets, validation en trait plein.
 

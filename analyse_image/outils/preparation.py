@@ -1,9 +1,9 @@
 """De la photo à l'entrée du réseau : le seul endroit où cela se fait.
 
-Deux chemins vers 28×28 en gris (et un, `preparer_couleur`, pour les réseaux en couleurs). Celui de l'énoncé, `load_and_preprocess_image` et ses trois aides, tel que publié. Le chemin
-conseillé, `preparer_photo` (et `analyser_photo`, qui en montre chaque étape), imite la fabrication de
-Fashion-MNIST (Xiao, Rasul et Vollgraf, 2017) : vêtement détouré, rogné, plus long côté à 28 pixels,
-clair sur fond noir.
+Vers 28×28 en gris, deux chemins. Celui de l'énoncé, `load_and_preprocess_image` et ses trois aides, tel que
+publié. Le chemin conseillé, `preparer_photo` (et `analyser_photo`, qui en montre chaque étape), imite la
+fabrication de Fashion-MNIST (Xiao, Rasul et Vollgraf, 2017) : vêtement détouré, rogné, plus long côté à
+28 pixels, clair sur fond noir. Vers un réseau en couleurs (labo 4), un seul : `preparer_couleur`.
 """
 
 import difflib
