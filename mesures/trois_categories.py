@@ -1,6 +1,8 @@
 """Labo 4 : le réseau du labo, plusieurs graines, et ce que valent moins de photos.
 
-    python mesures/trois_categories.py [essai …]        (par défaut tous ; 4 à 8 minutes par essai et par graine)
+    python mesures/trois_categories.py [essai | essai:graine …]
+
+Par défaut, tous les essais ; 7 minutes environ par essai et par graine.
 
 Essais : `labo` (toutes les photos, flux équilibré) ; `jeter` (classes égalisées en jetant des photos, comme
 le code publié) ; `moitie` et `quart` (une photo d'apprentissage sur deux, sur quatre). Même répartition,
@@ -95,8 +97,9 @@ def principal():
     labo = cellules_du_labo()
     from outils.fichiers import ecriture_atomique
 
-    for essai in sys.argv[1:] or ESSAIS:
-        for graine in ESSAIS[essai]:
+    for demande in sys.argv[1:] or ESSAIS:
+        essai, _, voulue = demande.partition(":")
+        for graine in [int(voulue)] if voulue else ESSAIS[essai]:
             fait = pd.read_csv(RESULTATS) if RESULTATS.is_file() else pd.DataFrame()
             if len(fait) and ((fait["essai"] == essai) & (fait["graine"] == graine)).any():
                 continue

@@ -200,8 +200,10 @@ def test_memes_pixels_meme_empreinte_meme_si_les_fichiers_different(tmp_path):
     photo.rotate(90, expand=True).save(tmp_path / "d.png")
     # Mêmes octets, autre forme : ce ne sont pas les mêmes pixels.
     Image.frombytes("RGB", (20, 80), photo.tobytes()).save(tmp_path / "e.png")
-    a, b, c, d, e = catalogue.empreintes(sorted(tmp_path.iterdir()))
+    (tmp_path / "f.png").write_bytes(b"pas une image")
+    a, b, c, d, e, f = catalogue.empreintes(sorted(tmp_path.iterdir()))
     assert a == b
+    assert f is None
     assert len({a, c, d, e}) == 4
 
 

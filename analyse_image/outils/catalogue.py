@@ -247,15 +247,20 @@ def checkFileIsGood(directory):
 
 
 def _empreinte(chemin):
-    photo = ouvrir_photo(chemin)
-    return hashlib.blake2b(
-        photo.tobytes(), digest_size=16, key=repr(photo.size).encode()
-    ).hexdigest()
+    try:
+        photo = ouvrir_photo(chemin)
+    except PhotoIllisible:
+        return None
+    forme = repr((photo.mode, photo.size)).encode()
+    return hashlib.blake2b(photo.tobytes(), digest_size=16, key=forme).hexdigest()
 
 
 def empreintes(chemins):
-    """Une empreinte (texte) par photo : deux photos ont la même si, et seulement si, leurs pixels sont
-    les mêmes, quels que soient le nom, la date ou les métadonnées. Lève `PhotoIllisible`."""
+    """Une empreinte (texte) par photo, ou None si elle est illisible.
+
+    Deux photos ont la même si, et seulement si, leurs pixels sont les mêmes, quels que soient le nom, la
+    date ou les métadonnées du fichier.
+    """
     return _en_parallele(_empreinte, list(chemins), "empreintes")
 
 
@@ -444,7 +449,8 @@ def telecharger_vetements(destination, archives=ARCHIVES):
                 raisons.append(
                     str(erreur) if isinstance(erreur, ValueError) else type(erreur).__name__
                 )
-    raise ConnectionError(f"téléchargement impossible ({' ; '.join(raisons)})")
+    raison = " ; ".join(raisons) or "aucune adresse donnée, comme en mode rapide"
+    raise ConnectionError(f"photos non téléchargées ({raison})")
 
 
 def _relatif(chemin):
@@ -492,11 +498,12 @@ def obtenir_jumeau(dossier=None, n=900):
     return _relatif(dossier)
 
 
-def obtenir_photos(archives=ARCHIVES):
+def obtenir_photos(archives=ARCHIVES, jumeau=None):
     """Rend (manifeste, anomalies, source) des photos à classer.
 
     Dans l'ordre : le jeu de Kaggle s'il est dans `datas/` ; les photos de vêtements CC0, déjà là ou
-    téléchargées ; sinon le catalogue dessiné, annoncé par `DonneesDessinees`.
+    téléchargées d'une des `archives` ; sinon le catalogue dessiné (`jumeau`, s'il l'est déjà), annoncé par
+    `DonneesDessinees`.
     """
     kaggle = trouver_kaggle()
     if kaggle:
@@ -516,5 +523,5 @@ def obtenir_photos(archives=ARCHIVES):
                 DonneesDessinees,
                 stacklevel=2,
             )
-            return *manifeste_json(obtenir_jumeau()), "catalogue dessiné"
+            return *manifeste_json(jumeau or obtenir_jumeau()), "catalogue dessiné"
     return *manifeste_dossiers(vetements), "clothing-dataset-small (CC0)"
