@@ -23,7 +23,7 @@ ICI = Path(__file__).resolve().parent
 LABOS = ICI.parent / "analyse_image"
 RESULTATS = ICI / "trois_categories.csv"
 CELLULES = (
-    *("imports", "parametres", "photos", "repartir", "charger", "augmenter", "flux"),
+    *("imports", "parametres", "photos", "repartir", "charger", "transformer", "augmenter", "flux"),
     *("reseau", "compiler", "predire"),
 )
 ESSAIS = {"labo": (1, 2, 3), "jeter": (1,), "moitie": (1,), "quart": (1,)}

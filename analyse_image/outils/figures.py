@@ -101,7 +101,7 @@ def afficher_confusion(y_vrai, y_predit, classes):
     """Matrice de confusion : une ligne par vraie classe, une colonne par classe prédite, effectifs."""
     from sklearn.metrics import ConfusionMatrixDisplay
 
-    _, axe = plt.subplots(figsize=(7.5, 6.5))
+    _, axe = plt.subplots(figsize=(2.2 + 0.53 * len(classes), 1.7 + 0.48 * len(classes)))
     ConfusionMatrixDisplay.from_predictions(
         y_vrai,
         y_predit,
@@ -251,7 +251,8 @@ def dessiner_chaine(modele, titre=""):
     couches += [
         (c.__class__.__name__, c.output.shape[1:], c.count_params())
         for c in modele.layers
-        if c.__class__.__name__ not in ("Dropout", "BatchNormalization", "Activation", "ReLU")
+        if c.__class__.__name__
+        not in ("Dropout", "BatchNormalization", "Activation", "ReLU", "Rescaling")
     ]
     _, axe = plt.subplots(figsize=(1.55 * len(couches) + 0.5, 3.4))
     for i, (nom, forme, parametres) in enumerate(couches):
@@ -295,7 +296,7 @@ def dessiner_chaine(modele, titre=""):
                 arrowprops={"arrowstyle": "->", "color": "#4a5568"},
             )
     if len(couches) <= len(modele.layers):
-        note = "Dropout et BatchNormalization, qui ne changent pas les dimensions, ne sont pas dessinés."
+        note = "Les couches qui ne changent pas les dimensions (Dropout, BatchNormalization…) ne sont pas dessinées."
         axe.text(-0.8, -1.75, note, fontsize=8, color="#718096")
     axe.set(xlim=(-0.9, 1.5 * len(couches) - 0.5), ylim=(-1.8, 1.25), title=titre)
     axe.axis("off")
