@@ -68,7 +68,9 @@ def _lire_json(chemin):
     """Rend (id, masterCategory, subCategory, articleType), quatre textes ; lève `_Anomalie`."""
     try:
         with open(chemin, "rb") as fichier:
-            octets = fichier.read(FICHE_MAX + 1)
+            octets = fichier.read(65_536)  # demander 2 Mo d'emblée les réserverait à chaque fiche
+            if len(octets) == 65_536:
+                octets += fichier.read(FICHE_MAX)
         if len(octets) > FICHE_MAX:
             raise _Anomalie("JSON illisible", f"plus de {FICHE_MAX // 2**20} Mo")
         fiche = json.loads(octets)
