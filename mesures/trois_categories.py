@@ -37,7 +37,7 @@ def cellules_du_labo():
     os.environ.pop("LABO_RAPIDE", None)
     os.chdir(LABOS)
     sys.path.insert(0, str(LABOS))
-    labo = {}
+    labo = {"CATALOGUE": None}  # le catalogue dessiné de la section 1 ne sert pas ici
     for identifiant in CELLULES:
         exec(compile(sources[identifiant], identifiant, "exec"), labo)
     labo["X_test"], labo["y_test"] = labo["charger"]("test")
