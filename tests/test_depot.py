@@ -219,6 +219,8 @@ def test_aucune_donnee_dans_le_depot():
         ("analyse_image/t10k-labels-idx1-ubyte", True),
         ("modele/modele.json", True),
         ("modele/modele.weights.h5", True),
+        ("modele/trois_categories/mon_modele_bis.h5", True),
+        ("datas/clothing-dataset-small/train/pants/a.jpg", True),
         ("sortie/classification.ipynb", True),
         (".venv/bin/python", True),
         ("modele/reference/modele.json", False),

@@ -10,6 +10,7 @@ import pytest
 from outils.donnees import CLASSES
 from outils.fichiers import RACINE
 from outils.modele import (
+    ENTREE_COULEUR,
     ModeleInvalide,
     charger_modele,
     lire_fiche,
@@ -69,6 +70,50 @@ def test_la_fiche_dit_classes_contrat_mesures_et_versions(dossier):
     assert fiche["entree"]["forme"] == [28, 28, 1]
     assert fiche["mesures"] == {"precision_test": 0.91}
     assert fiche["versions"]["keras"]
+
+
+def test_un_modele_en_couleurs_s_ecrit_aussi_en_un_fichier_avec_son_contrat(tmp_path, capfd):
+    import keras
+
+    from outils import preparation
+    from outils.garde_robe import dessiner_photo
+
+    modele = keras.Sequential(
+        [
+            keras.layers.Input((64, 64, 3)),
+            keras.layers.Rescaling(2.0, offset=-1.0),
+            keras.layers.Conv2D(4, 3, use_bias=False),
+            keras.layers.BatchNormalization(),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    modele.compile(optimizer="adam", loss="categorical_crossentropy")
+    classes = ["bottomwear", "shoes", "topwear"]
+    sauvegarder_modele(modele, tmp_path, classes, entree=ENTREE_COULEUR, complet="mon_modele_bis")
+    assert "legacy" not in capfd.readouterr().err
+    entree = lire_fiche(tmp_path)["entree"]
+    assert entree["forme"] == [64, 64, 3]
+    assert lire_fiche(tmp_path)["classes"] == classes
+    # La fiche nomme la fonction qui mène d'une photo à l'entrée du réseau.
+    image = getattr(preparation, entree["preparation"])(dessiner_photo(0, 100))
+    attendu = modele(image).numpy()
+    assert attendu.shape == (1, 3)
+    relus = [charger_modele(tmp_path)]
+    for suffixe in (".keras", ".h5"):
+        fichier = tmp_path / f"mon_modele_bis{suffixe}"
+        relus.append(keras.models.load_model(fichier, compile=False))
+    for relu in relus:
+        assert np.abs(relu(image).numpy() - attendu).max() < 1e-6
+
+
+def test_la_preparation_annoncee_par_defaut_est_celle_des_imagettes(dossier):
+    from outils import preparation
+    from outils.garde_robe import dessiner_photo
+
+    fiche = lire_fiche(dossier)["entree"]
+    image = getattr(preparation, fiche["preparation"])(dessiner_photo(1, 100))
+    assert list(image.shape[1:]) == fiche["forme"]
 
 
 def test_un_modele_ecrit_avec_le_code_de_l_enonce_se_recharge(reseau, tmp_path):

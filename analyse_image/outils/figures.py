@@ -46,6 +46,32 @@ def afficher_vignettes(images, titres=None, colonnes=10, cote=1.1, vmin=0, vmax=
     plt.show()
 
 
+def afficher_images(data_generator, n_images=5, classes=None):
+    """Montre les `n_images` premières images d'un jeu et leur étiquette.
+
+    `data_generator` : générateur de Keras (`flow_from_directory`, `PyDataset`…), jeu `tf.data` qui donne des
+    lots (images, étiquettes), ou couple de tableaux (X, y). Images (n, h, l, c) dans 0–1 ou 0–255 ;
+    étiquettes : numéros (n,) ou « un parmi k » (n, k). `classes` : leurs noms ; par défaut, ceux que
+    connaît le générateur, sinon les numéros.
+    """
+    if classes is None:
+        connues = getattr(data_generator, "class_indices", None) or {}
+        classes = getattr(data_generator, "class_names", None) or sorted(connues, key=connues.get)
+    tableaux = isinstance(data_generator, (tuple, list)) and len(data_generator) == 2
+    images, numeros = [], []
+    for x, y, *_ in [data_generator] if tableaux else data_generator:
+        x, y = np.asarray(x), np.asarray(y)
+        images += list(x)
+        numeros += list(y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.ravel())
+        if len(images) >= n_images:  # un générateur de Keras ne s'arrête jamais seul
+            break
+    images = np.array(images[:n_images])
+    if images.dtype != np.uint8 and images.max() > 1:
+        images = images / 255  # en couleurs, matplotlib attend 0–1
+    titres = [classes[int(i)] if len(classes) else str(int(i)) for i in numeros[:n_images]]
+    afficher_vignettes(images, titres, colonnes=min(n_images, 10), cote=1.6)
+
+
 def afficher_courbes(historiques, titre=""):
     """Courbes d'erreur et de précision, apprentissage en tirets, validation en trait plein.
 
@@ -75,7 +101,7 @@ def afficher_confusion(y_vrai, y_predit, classes):
     """Matrice de confusion : une ligne par vraie classe, une colonne par classe prédite, effectifs."""
     from sklearn.metrics import ConfusionMatrixDisplay
 
-    _, axe = plt.subplots(figsize=(7.5, 6.5))
+    _, axe = plt.subplots(figsize=(2.2 + 0.53 * len(classes), 1.7 + 0.48 * len(classes)))
     ConfusionMatrixDisplay.from_predictions(
         y_vrai,
         y_predit,
@@ -225,7 +251,8 @@ def dessiner_chaine(modele, titre=""):
     couches += [
         (c.__class__.__name__, c.output.shape[1:], c.count_params())
         for c in modele.layers
-        if c.__class__.__name__ not in ("Dropout", "BatchNormalization", "Activation", "ReLU")
+        if c.__class__.__name__
+        not in ("Dropout", "BatchNormalization", "Activation", "ReLU", "Rescaling")
     ]
     _, axe = plt.subplots(figsize=(1.55 * len(couches) + 0.5, 3.4))
     for i, (nom, forme, parametres) in enumerate(couches):
@@ -269,7 +296,7 @@ def dessiner_chaine(modele, titre=""):
                 arrowprops={"arrowstyle": "->", "color": "#4a5568"},
             )
     if len(couches) <= len(modele.layers):
-        note = "Dropout et BatchNormalization, qui ne changent pas les dimensions, ne sont pas dessinés."
+        note = "Les couches qui ne changent pas les dimensions (Dropout, BatchNormalization…) ne sont pas dessinées."
         axe.text(-0.8, -1.75, note, fontsize=8, color="#718096")
     axe.set(xlim=(-0.9, 1.5 * len(couches) - 0.5), ylim=(-1.8, 1.25), title=titre)
     axe.axis("off")

@@ -9,8 +9,13 @@ Régénérer les images d'exemple, depuis le dossier `analyse_image/` :
     python -m outils.garde_robe ../images
 """
 
+import io
+import json
+import os
 import random
+import shutil
 import sys
+import tempfile
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -962,6 +967,107 @@ def dessiner_photo(classe, taille=400, graine=0, fond=(255, 255, 255), teinte=No
     ombre = np.roll(np.asarray(ombre, dtype=np.float32), taille // 80, axis=(0, 1)) / 255
     arriere = np.array(fond, dtype=np.float32) * (1 - 0.22 * ombre[..., None])
     return Image.fromarray((rgb * alpha + arriere * (1 - alpha)).round().astype(np.uint8))
+
+
+# --- Le catalogue de produits ---------------------------------------------------------------------
+
+# Pour chaque dessin : (masterCategory, subCategory, articleType), tels que les nomme Kaggle.
+_RAYONS = (
+    ("Apparel", "Topwear", "Tshirts"),
+    ("Apparel", "Bottomwear", "Trousers"),
+    ("Apparel", "Topwear", "Sweaters"),
+    ("Apparel", "Dress", "Dresses"),
+    ("Apparel", "Topwear", "Jackets"),
+    ("Footwear", "Sandal", "Sandals"),
+    ("Apparel", "Topwear", "Shirts"),
+    ("Footwear", "Shoes", "Casual Shoes"),
+    ("Accessories", "Bags", "Handbags"),
+    ("Footwear", "Shoes", "Formal Shoes"),
+)
+_COLONNES_STYLES = (
+    *("id", "gender", "masterCategory", "subCategory", "articleType"),
+    *("baseColour", "season", "year", "usage", "productDisplayName"),
+)
+
+
+def fiche_produit(produit, classe, remplissage=0):
+    """La fiche d'un produit, de la forme des `styles/<id>.json` de Kaggle ; rend (fiche, ligne de CSV).
+
+    `remplissage` : longueur de la description, pour approcher le poids d'une vraie fiche.
+    """
+    rayon, sous_rayon, article = _RAYONS[classe]
+    nom = (
+        f"Dessin {article}, modele {produit}"  # une virgule sans guillemets, comme dans le vrai CSV
+    )
+    images = {
+        f"{cote}X{cote}": f"http://exemple.invalid/{produit}_{cote}.jpg" for cote in (96, 360)
+    }
+    donnees = {
+        "id": produit,
+        "price": 100 + produit % 900,
+        "productDisplayName": nom,
+        "brandName": "Garde-robe",
+        "gender": "Unisex",
+        "baseColour": "Blue",
+        "season": "Summer",
+        "year": "2026",
+        "usage": "Casual",
+        "styleImages": {"default": {"imageURL": images["360X360"], "resolutions": images}},
+        "masterCategory": {"id": 1 + classe, "typeName": rayon, "active": True},
+        "subCategory": {"id": 20 + classe, "typeName": sous_rayon, "active": True},
+        "articleType": {"id": 60 + classe, "typeName": article, "active": True},
+        "productDescriptors": {"description": {"value": "<p>" + "dessin " * (remplissage // 7)}},
+    }
+    fiche = {"notification": {}, "meta": {"code": 200}, "data": donnees}
+    ligne = (produit, "Unisex", rayon, sous_rayon, article, "Blue", "Summer", 2026, "Casual", nom)
+    return fiche, ligne
+
+
+def ecrire_catalogue(dossier, n=900, graine=13):
+    """Dessine un catalogue de `n` produits : `images/<id>.jpg`, `styles/<id>.json`, `styles.csv`.
+
+    Deux produits sur cent ont un défaut du vrai jeu, à tour de rôle : JSON coupé, clé absente, photo
+    absente, rayon inconnu, photo tronquée, photo d'un autre produit. `dossier` ne doit pas exister :
+    il n'apparaît que complet. Lève `FileExistsError` sinon.
+    """
+    dossier = Path(dossier)
+    if dossier.exists():
+        raise FileExistsError(f"« {dossier.name} » existe déjà : rien n'a été touché.")
+    dossier.parent.mkdir(parents=True, exist_ok=True)
+    provisoire = Path(tempfile.mkdtemp(prefix=".provisoire-", dir=dossier.parent))
+    try:
+        for nom in ("images", "styles"):
+            (provisoire / nom).mkdir()
+        lignes = [_COLONNES_STYLES]
+        for i in range(n):
+            produit, classe = 1_000 + 3 * i, (7 * i + i // 10) % 10
+            fiche, ligne = fiche_produit(produit, classe)
+            defaut = (i // 50) % 6 if i % 50 == 49 else None
+            photo = dessiner_photo(classe, 96, graine * 100_003 + i)
+            tampon = io.BytesIO()
+            photo.save(tampon, "JPEG", quality=88)
+            octets = tampon.getvalue()
+            if defaut == 1:
+                del fiche["data"]["subCategory"]
+            elif defaut == 3:
+                fiche["data"]["masterCategory"]["typeName"] = "Jouets"
+            texte = json.dumps(fiche)
+            if defaut == 0:
+                texte = texte[: len(texte) // 2]
+            elif defaut == 4:
+                octets = octets[: len(octets) // 2]
+            elif defaut == 5:  # deux produits de la même classe, la même photo
+                octets = (provisoire / "images" / f"{produit - 93}.jpg").read_bytes()
+            (provisoire / "styles" / f"{produit}.json").write_text(texte, encoding="utf-8")
+            if defaut != 2:
+                (provisoire / "images" / f"{produit}.jpg").write_bytes(octets)
+            lignes.append(ligne)
+        texte = "".join(",".join(map(str, ligne)) + "\n" for ligne in lignes)
+        (provisoire / "styles.csv").write_text(texte, encoding="utf-8")
+        provisoire.chmod(0o755)
+        os.replace(provisoire, dossier)
+    finally:
+        shutil.rmtree(provisoire, ignore_errors=True)
 
 
 # --- Les images d'exemple -------------------------------------------------------------------------

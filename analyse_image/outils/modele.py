@@ -5,7 +5,7 @@ import hashlib
 import json
 import platform
 import warnings
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from outils.fichiers import ecriture_atomique
@@ -20,16 +20,46 @@ def _fichiers(dossier, nom):
     return dossier / f"{nom}.json", dossier / f"{nom}.weights.h5", dossier / f"{nom}.fiche.json"
 
 
+@contextmanager
+def _muet():
+    """Retient le conseil que Keras donne, en anglais, à qui écrit l'ancien format H5."""
+    from absl import logging
+
+    avant = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(avant)
+
+
 def _sommes(*chemins):
     return {c.name: hashlib.sha256(c.read_bytes()).hexdigest() for c in chemins}
 
 
-def sauvegarder_modele(modele, dossier, classes, nom="modele", **mesures):
+# Ce qu'attend un réseau : valeurs, polarité, et la fonction d'`outils.preparation` qui part d'une photo.
+ENTREE_GRISE = {
+    "valeurs": "float32 de 0 à 1",
+    "polarite": "vêtement clair sur fond noir",
+    "preparation": "preparer_photo",
+}
+ENTREE_COULEUR = {
+    "valeurs": "float32 de 0 à 1",
+    "polarite": "photo en couleurs (rouge, vert, bleu), telle quelle, mise au carré",
+    "preparation": "preparer_couleur",
+}
+
+
+def sauvegarder_modele(
+    modele, dossier, classes, nom="modele", entree=ENTREE_GRISE, complet=None, **mesures
+):
     """Écrit `nom.json` (architecture), `nom.weights.h5` (poids seuls) et `nom.fiche.json` dans `dossier`.
 
+    `entree` : le contrat d'entrée, `ENTREE_GRISE` ou `ENTREE_COULEUR` (la forme est celle du réseau).
+    `complet` : un nom, pour écrire aussi le modèle en un seul fichier, `.keras` et `.h5` (ancien format).
     `mesures` : ce qu'on veut garder avec le modèle, par exemple `precision_test=0.91`.
-    La fiche porte aussi les classes, le contrat d'entrée et les versions. Lève `ValueError` si le nombre
-    de classes n'est pas celui des sorties, `OSError` si le dossier n'est pas inscriptible.
+    La fiche porte aussi les classes et les versions. Lève `ValueError` si le nombre de classes n'est pas
+    celui des sorties, `OSError` si le dossier n'est pas inscriptible.
     """
     import keras
 
@@ -48,13 +78,13 @@ def sauvegarder_modele(modele, dossier, classes, nom="modele", **mesures):
         )
         p_json.write_text(copie.to_json(indent=1), encoding="utf-8")
         copie.save_weights(p_poids)
+        for suffixe in (".keras", ".h5") if complet else ():
+            fichier = Path(dossier) / f"{complet}{suffixe}"
+            with _muet():
+                copie.save(pile.enter_context(ecriture_atomique(fichier)))
         contenu = {
             "classes": list(classes),
-            "entree": {
-                "forme": list(modele.input_shape[1:]),
-                "valeurs": "float32 de 0 à 1",
-                "polarite": "vêtement clair sur fond noir",
-            },
+            "entree": {"forme": list(modele.input_shape[1:]), **entree},
             "parametres": modele.count_params(),
             "mesures": mesures,
             "versions": {"keras": keras.__version__, "python": platform.python_version()},

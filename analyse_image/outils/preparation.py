@@ -1,9 +1,9 @@
 """De la photo à l'entrée du réseau : le seul endroit où cela se fait.
 
-Deux chemins. Celui de l'énoncé, `load_and_preprocess_image` et ses trois aides, tel que publié. Le chemin
-conseillé, `preparer_photo` (et `analyser_photo`, qui en montre chaque étape), imite la fabrication de
-Fashion-MNIST (Xiao, Rasul et Vollgraf, 2017) : vêtement détouré, rogné, plus long côté à 28 pixels,
-clair sur fond noir.
+Vers 28×28 en gris, deux chemins. Celui de l'énoncé, `load_and_preprocess_image` et ses trois aides, tel que
+publié. Le chemin conseillé, `preparer_photo` (et `analyser_photo`, qui en montre chaque étape), imite la
+fabrication de Fashion-MNIST (Xiao, Rasul et Vollgraf, 2017) : vêtement détouré, rogné, plus long côté à
+28 pixels, clair sur fond noir. Vers un réseau en couleurs (labo 4), un seul : `preparer_couleur`.
 """
 
 import difflib
@@ -323,6 +323,32 @@ def _charger(img, nom):
         )
 
 
+def _sur_blanc(photo):
+    """Image PIL RGB : une photo RGBA est posée sur du blanc."""
+    if photo.mode == "RGB":
+        return photo
+    blanc = Image.new("RGBA", photo.size, "white")
+    blanc.alpha_composite(photo)
+    return blanc.convert("RGB")
+
+
+# --- Le chemin des photos en couleurs -------------------------------------------------------------------
+
+
+def couleurs_carrees(source, cote=64):
+    """Photo en couleurs mise au carré (les proportions changent) : uint8 (cote, cote, 3) dans 0–255.
+
+    `source` et erreurs : comme `ouvrir_photo`.
+    """
+    photo = _sur_blanc(ouvrir_photo(source))
+    return np.asarray(photo.resize((cote, cote), Image.Resampling.BOX))
+
+
+def preparer_couleur(source, cote=64):
+    """Photo → entrée d'un réseau en couleurs : float32 (1, cote, cote, 3) dans 0–1 (labo 4)."""
+    return (couleurs_carrees(source, cote).astype(np.float32) / 255)[None]
+
+
 # --- Le chemin conseillé -------------------------------------------------------------------------------
 
 COTE_ENTREE = 28
@@ -475,11 +501,8 @@ def _poser(photo):
     """Réduit la photo et la pose sur blanc : (rvb uint8 (h, l, 3), alpha uint8 (h, l) ou None)."""
     photo = photo.copy()
     photo.thumbnail((COTE_DETOURAGE, COTE_DETOURAGE), Image.Resampling.BOX)
-    if photo.mode == "RGB":
-        return np.asarray(photo), None
-    blanc = Image.new("RGBA", photo.size, "white")
-    blanc.alpha_composite(photo)
-    return np.asarray(blanc.convert("RGB")), np.asarray(photo.getchannel("A"))
+    alpha = None if photo.mode == "RGB" else np.asarray(photo.getchannel("A"))
+    return np.asarray(_sur_blanc(photo)), alpha
 
 
 def _refuser_unie(rvb, alpha, source):

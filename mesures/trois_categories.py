@@ -1,0 +1,114 @@
+"""Labo 4 : le réseau du labo, plusieurs graines, et ce que valent moins de photos.
+
+    python mesures/trois_categories.py [essai | essai:graine …]
+
+Par défaut, tous les essais ; 7 minutes environ par essai et par graine.
+
+Essais : `labo` (toutes les photos, flux équilibré) ; `jeter` (classes égalisées en jetant des photos, comme
+le code publié) ; `moitie` et `quart` (une photo d'apprentissage sur deux, sur quatre). Même répartition,
+mêmes pas. Ce qui est mesuré est le code du labo : ses cellules sont lues dans trois_categories.ipynb.
+Les résultats s'ajoutent à mesures/trois_categories.csv ; une ligne déjà mesurée n'est pas refaite.
+"""
+
+import datetime
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+
+ICI = Path(__file__).resolve().parent
+LABOS = ICI.parent / "analyse_image"
+RESULTATS = ICI / "trois_categories.csv"
+CELLULES = (
+    *("imports", "parametres", "photos", "repartir", "charger", "transformer", "augmenter", "flux"),
+    *("reseau", "compiler", "predire"),
+)
+ESSAIS = {"labo": (1, 2, 3), "jeter": (1,), "moitie": (1,), "quart": (1,)}
+
+
+def cellules_du_labo():
+    """Exécute les cellules utiles du labo et rend leurs noms (fonctions, tableaux)."""
+    notebook = json.loads((LABOS / "trois_categories.ipynb").read_text(encoding="utf-8"))
+    sources = {c["id"]: "".join(c["source"]) for c in notebook["cells"]}
+    os.environ["MPLBACKEND"] = "Agg"
+    os.environ.pop("LABO_RAPIDE", None)
+    os.chdir(LABOS)
+    sys.path.insert(0, str(LABOS))
+    labo = {"CATALOGUE": None}  # le catalogue dessiné de la section 1 ne sert pas ici
+    for identifiant in CELLULES:
+        exec(compile(sources[identifiant], identifiant, "exec"), labo)
+    labo["X_test"], labo["y_test"] = labo["charger"]("test")
+    return labo
+
+
+def choisir(labo, essai):
+    """Les photos d'apprentissage d'un essai : (X, y)."""
+    apprentissage = labo["photos"].query("split == 'train'").reset_index(drop=True)
+    if essai == "jeter":
+        rangs = labo["catalogue"].equilibrer(apprentissage, graine=13).index
+    else:
+        part = {"labo": 1, "moitie": 0.5, "quart": 0.25}[essai]
+        rangs = apprentissage.groupby("class").sample(frac=part, random_state=13).index
+    return labo["X_apprentissage"][rangs], labo["y_apprentissage"][rangs]
+
+
+def mesurer(labo, essai, graine):
+    """Entraîne et rend une ligne de résultats."""
+    keras, np, macro = labo["keras"], labo["np"], labo["macro"]
+    keras.utils.set_random_seed(graine)
+    X, y = choisir(labo, essai)
+    labo["modele"] = labo["creer_reseau"]()
+    labo["compiler"](labo["modele"], labo["PAS"])
+    debut, debut_cpu = time.perf_counter(), time.process_time()
+    labo["modele"].fit(
+        labo["flux_equilibre"](X, y, graine),
+        steps_per_epoch=labo["PAS_PAR_EPOQUE"],
+        epochs=labo["PAS"] // labo["PAS_PAR_EPOQUE"],
+        shuffle=False,
+        verbose=0,
+    )
+    ligne = {
+        "essai": essai,
+        "graine": graine,
+        "photos": len(X),
+        "pas": labo["PAS"],
+        "secondes": round(time.perf_counter() - debut),
+        "secondes_cpu": round(time.process_time() - debut_cpu),
+    }
+    validation = (labo["X_validation"] * 255).round().astype("uint8")
+    for jeu, images, vraies in (
+        ("validation", validation, labo["y_validation"]),
+        ("test", labo["X_test"], labo["y_test"]),
+    ):
+        for miroir in (False, True):
+            p = labo["predire"](images, miroir)
+            suffixe = f"{jeu}_miroir" if miroir else jeu
+            ligne[f"macro_{suffixe}"] = round(float(macro(vraies, p)), 4)
+            ligne[f"précision_{suffixe}"] = round(float(np.mean(p.argmax(axis=1) == vraies)), 4)
+    ligne["date"] = datetime.date.today().isoformat()
+    ligne["machine"] = f"{os.cpu_count()} cœurs"
+    return ligne
+
+
+def principal():
+    labo = cellules_du_labo()
+    from outils.fichiers import ecriture_atomique
+
+    for demande in sys.argv[1:] or ESSAIS:
+        essai, _, voulue = demande.partition(":")
+        for graine in [int(voulue)] if voulue else ESSAIS[essai]:
+            fait = pd.read_csv(RESULTATS) if RESULTATS.is_file() else pd.DataFrame()
+            if len(fait) and ((fait["essai"] == essai) & (fait["graine"] == graine)).any():
+                continue
+            ligne = mesurer(labo, essai, graine)
+            print(ligne, flush=True)
+            with ecriture_atomique(RESULTATS) as chemin:
+                pd.concat([fait, pd.DataFrame([ligne])]).to_csv(chemin, index=False)
+    print(pd.read_csv(RESULTATS).drop(columns=["date", "machine"]).to_string(index=False))
+
+
+if __name__ == "__main__":
+    principal()

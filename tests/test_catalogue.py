@@ -1,0 +1,483 @@
+"""Le catalogue : du dossier de fiches et de photos au manifeste, sans rien perdre ni rien effacer."""
+
+import hashlib
+import io
+import json
+import os
+import re
+import zipfile
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from outils import catalogue, garde_robe
+from outils.donnees import DonneesDessinees, DonneesInvalides
+from outils.preparation import PhotoIllisible, preparer_couleur
+
+N = 300  # de quoi contenir chacun des six défauts du jumeau une fois
+
+
+@pytest.fixture(scope="module")
+def dessine(tmp_path_factory):
+    dossier = tmp_path_factory.mktemp("catalogue") / "dessine"
+    garde_robe.ecrire_catalogue(dossier, N)
+    return dossier
+
+
+def contenu(dossier):
+    return {c: c.read_bytes() for c in Path(dossier).rglob("*") if c.is_file()}
+
+
+def ecrire_fiche(dossier, produit, rayon="Apparel", sous_rayon="Topwear", article="Tshirts"):
+    donnees = {
+        "id": produit,
+        "masterCategory": {"typeName": rayon},
+        "subCategory": {"typeName": sous_rayon},
+        "articleType": {"typeName": article},
+    }
+    (dossier / "styles" / f"{produit}.json").write_text(json.dumps({"data": donnees}))
+    (dossier / "images" / f"{produit}.jpg").write_bytes(b"")
+
+
+@pytest.fixture
+def vide(tmp_path):
+    for nom in ("images", "styles"):
+        (tmp_path / nom).mkdir()
+    return tmp_path
+
+
+# --- Le manifeste -----------------------------------------------------------------------------
+
+
+def test_une_ligne_par_produit_utilisable_et_une_anomalie_par_produit_ecarte(dessine):
+    avant = contenu(dessine)
+    manifeste, anomalies = catalogue.manifeste_json(dessine)
+    assert len(manifeste) + len(anomalies) == N
+    assert {"path", "id", "class", "split"} <= set(manifeste.columns)
+    assert set(manifeste["class"]) == {"bottomwear", "shoes", "topwear"}
+    assert manifeste["split"].isna().all()
+    for chemin, produit in zip(manifeste["path"], manifeste["id"], strict=True):
+        assert Path(chemin) == dessine / "images" / f"{produit}.jpg"
+    raisons = anomalies["reason"].value_counts()
+    for raison in ("JSON illisible", "clé manquante", "image absente", "catégorie inconnue"):
+        assert raisons[raison] == 1
+    assert contenu(dessine) == avant
+
+
+def test_la_classe_vient_des_rayons(vide):
+    ecrire_fiche(vide, 1, "Apparel", "Topwear")
+    ecrire_fiche(vide, 2, "Apparel", "Bottomwear", "Jeans")
+    ecrire_fiche(vide, 3, "Footwear", "Shoes")
+    ecrire_fiche(vide, 4, "Footwear", "Sandal")
+    manifeste, anomalies = catalogue.manifeste_json(vide)
+    assert manifeste["class"].tolist() == ["topwear", "bottomwear", "shoes"]
+    assert manifeste["article"].tolist()[1] == "Jeans"
+    assert anomalies[["reason", "detail"]].to_numpy().tolist() == [
+        [catalogue.HORS_SUJET, "Footwear / Sandal"]
+    ]
+
+
+def test_styles_csv_et_fiches_json_donnent_le_meme_manifeste(dessine):
+    par_json, _ = catalogue.manifeste_json(dessine)
+    par_csv, anomalies = catalogue.manifeste_csv(dessine)
+    # Le CSV ne souffre pas des défauts des fiches JSON ; à part ceux-là, tout est égal.
+    communs = par_csv[par_csv["id"].isin(par_json["id"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(communs, par_json)
+    assert len(par_csv) + len(anomalies) == N
+
+
+def test_les_lignes_difficiles_de_styles_csv(vide):
+    (vide / "styles.csv").write_text(
+        "\ufeffid,gender,masterCategory,subCategory,articleType,season,year,usage,productDisplayName\r\n"
+        "7,Men,Apparel,Topwear,Shirts,Fall,2011,Casual,Chemise, bleue, à carreaux\r\n"
+        "8,Men,Footwear,Shoes,Casual Shoes,Fall,2011,Casual,\"Baskets d'un pied\r\n"
+        "9,Men,Apparel\r\n"
+        "10,Men,Apparel,Bottomwear,Jeans,Fall,2011,Casual,Jean\r\n",
+        encoding="utf-8",
+    )
+    for produit in (7, 8, 10):
+        (vide / "images" / f"{produit}.jpg").write_bytes(b"")
+    manifeste, anomalies = catalogue.manifeste_csv(vide)
+    assert manifeste["id"].tolist() == ["7", "8", "10"]
+    assert anomalies["path"].tolist() == ["styles.csv, ligne 4"]
+
+
+@pytest.mark.parametrize(
+    ("octets", "raison"),
+    [
+        (b"", "JSON illisible"),
+        (b"[" * 200_000, "JSON illisible"),
+        (b"\xff\xfe\x00", "JSON illisible"),
+        (b"[1, 2]", "clé manquante"),
+        (b'{"data": {"id": 5}}', "clé manquante"),
+        (b'{"data": {"id": 5, "masterCategory": "Apparel"}}', "clé manquante"),
+        (b'{"a": "' + b"x" * catalogue.FICHE_MAX + b'"}', "JSON illisible"),
+        (b'{"data": {"id": ' + b"9" * 10_000 + b"}}", "JSON illisible"),
+    ],
+    ids=("vide", "imbriqué", "binaire", "liste", "sans catégorie", "texte", "démesuré", "nombre"),
+)
+def test_une_fiche_hostile_est_listee_et_n_arrete_rien(vide, octets, raison):
+    ecrire_fiche(vide, 1)
+    (vide / "styles" / "5.json").write_bytes(octets)
+    manifeste, anomalies = catalogue.manifeste_json(vide)
+    assert manifeste["id"].tolist() == ["1"]
+    assert anomalies[["path", "reason"]].to_numpy().tolist() == [["5.json", raison]]
+
+
+@pytest.mark.parametrize("produit", ["../../secret", "/etc/passwd", "1\n", "٣"])
+def test_un_identifiant_ne_fait_pas_sortir_du_dossier(vide, produit):
+    ecrire_fiche(vide, 1)
+    fiche = json.loads((vide / "styles" / "1.json").read_text())
+    fiche["data"]["id"] = produit
+    (vide / "styles" / "1.json").write_text(json.dumps(fiche))
+    manifeste, anomalies = catalogue.manifeste_json(vide)
+    assert manifeste.empty
+    assert anomalies["reason"].tolist() == ["identifiant invalide"]
+
+
+def test_un_identifiant_en_double_ne_compte_qu_une_fois(vide):
+    ecrire_fiche(vide, 1)
+    (vide / "styles" / "2.json").write_bytes((vide / "styles" / "1.json").read_bytes())
+    manifeste, anomalies = catalogue.manifeste_json(vide)
+    assert manifeste["id"].tolist() == ["1"]
+    assert anomalies["reason"].tolist() == ["identifiant en double"]
+
+
+@pytest.mark.parametrize("lire", [catalogue.manifeste_json, catalogue.manifeste_csv])
+def test_un_dossier_qui_n_est_pas_un_catalogue_est_refuse_en_francais(tmp_path, lire):
+    with pytest.raises(DonneesInvalides, match="styles"):
+        lire(tmp_path)
+    (tmp_path / "styles").mkdir()
+    (tmp_path / "styles.csv").write_text("nom;prix\n")
+    with pytest.raises(DonneesInvalides, match="images|colonnes"):
+        lire(tmp_path)
+
+
+# --- Les photos -------------------------------------------------------------------------------
+
+
+def test_checkfileisgood_dit_l_etat_et_la_raison_de_chaque_fichier(dessine, tmp_path):
+    bonnes = sorted((dessine / "images").iterdir())[:3]
+    for source in bonnes:
+        (tmp_path / source.name).write_bytes(source.read_bytes())
+    sous = tmp_path / "sous-dossier"
+    sous.mkdir()
+    (sous / "vide.jpg").write_bytes(b"")
+    (sous / "coupee.jpg").write_bytes(bonnes[0].read_bytes()[:900])
+    (sous / "page.jpg").write_bytes(b"<!DOCTYPE html><html>404</html>")
+    (sous / "mort.jpg").symlink_to(tmp_path / "nulle-part.jpg")
+    avant = contenu(tmp_path)
+    table = catalogue.checkFileIsGood(tmp_path)
+    assert table.columns.tolist() == ["path", "state", "reason"]
+    assert len(table) == 7
+    etats = {Path(c).name: (e, r) for c, e, r in table.itertuples(index=False)}
+    assert {nom for nom, (etat, _) in etats.items() if etat == "bon"} == {b.name for b in bonnes}
+    assert "0 octet" in etats["vide.jpg"][1]
+    assert "tronquée" in etats["coupee.jpg"][1]
+    assert "page web" in etats["page.jpg"][1]
+    assert "introuvable" in etats["mort.jpg"][1]
+    assert contenu(tmp_path) == avant
+
+
+def test_checkfileisgood_refuse_un_dossier_absent(tmp_path):
+    with pytest.raises(NotADirectoryError, match="nulle-part"):
+        catalogue.checkFileIsGood(tmp_path / "nulle-part")
+
+
+def test_memes_pixels_meme_empreinte_meme_si_les_fichiers_different(tmp_path):
+    photo = garde_robe.dessiner_photo(1, 40)
+    photo.save(tmp_path / "a.png")
+    photo.save(tmp_path / "b.bmp")
+    autre = photo.copy()
+    autre.putpixel((0, 0), (0, 0, 1))
+    autre.save(tmp_path / "c.png")
+    photo.rotate(90, expand=True).save(tmp_path / "d.png")
+    # Mêmes octets, autre forme : ce ne sont pas les mêmes pixels.
+    Image.frombytes("RGB", (20, 80), photo.tobytes()).save(tmp_path / "e.png")
+    (tmp_path / "f.png").write_bytes(b"pas une image")
+    a, b, c, d, e, f = catalogue.empreintes(sorted(tmp_path.iterdir()))
+    assert a == b
+    assert f is None
+    assert len({a, c, d, e}) == 4
+
+
+def test_lire_images_et_la_photo_seule_donnent_la_meme_entree(dessine):
+    chemins = sorted((dessine / "images").iterdir())[:4]
+    images = catalogue.lire_images(chemins)
+    assert images.shape == (4, 64, 64, 3) and images.dtype == np.uint8
+    for image, chemin in zip(images, chemins, strict=True):
+        entree = preparer_couleur(chemin)
+        assert entree.shape == (1, 64, 64, 3) and entree.dtype == np.float32
+        assert np.array_equal(entree[0], image.astype("float32") / 255)
+
+
+def test_lire_images_refuse_une_photo_abimee_en_la_nommant(tmp_path):
+    (tmp_path / "abimee.jpg").write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(PhotoIllisible, match="abimee.jpg"):
+        catalogue.lire_images([tmp_path / "abimee.jpg"])
+
+
+def test_une_photo_transparente_est_posee_sur_du_blanc(tmp_path):
+    Image.new("RGBA", (30, 30), (255, 0, 0, 0)).save(tmp_path / "transparente.png")
+    assert preparer_couleur(tmp_path / "transparente.png").min() == 1
+
+
+# --- Répartir, équilibrer, ranger -------------------------------------------------------------
+
+
+def faux_manifeste(effectifs, copies=()):
+    lignes = [
+        (f"{classe}/{i}.jpg", str(i), classe, "x", None, f"{classe}{i}")
+        for classe, n in effectifs.items()
+        for i in range(n)
+    ]
+    lignes += [(f"copie{i}.jpg", f"c{i}", "shoes", "x", None, p) for i, p in enumerate(copies)]
+    return pd.DataFrame(lignes, columns=[*catalogue.COLONNES, "pixels"], dtype="object")
+
+
+EFFECTIFS = {"bottomwear": 100, "shoes": 40, "topwear": 300}
+
+
+def test_la_repartition_est_stratifiee_complete_et_reproductible():
+    manifeste = faux_manifeste(EFFECTIFS)
+    reparti = catalogue.repartir(manifeste, 0.15, 0.2, graine=1)
+    compte = pd.crosstab(reparti["class"], reparti["split"])
+    for classe, n in EFFECTIFS.items():
+        assert compte.loc[classe].to_dict() == {
+            "test": round(0.2 * n),
+            "train": n - round(0.2 * n) - round(0.15 * n),
+            "validation": round(0.15 * n),
+        }
+    melange = catalogue.repartir(manifeste.sample(frac=1, random_state=5), 0.15, 0.2, graine=1)
+    assert melange.sort_index()["split"].equals(reparti["split"])
+    autre = catalogue.repartir(manifeste, 0.15, 0.2, graine=2)
+    assert not autre["split"].equals(reparti["split"])
+    assert manifeste["split"].isna().all()  # l'original n'est pas touché
+
+
+def test_les_copies_d_une_photo_vont_du_meme_cote():
+    copies = [f"shoes{i}" for i in range(40)] * 2
+    manifeste = faux_manifeste(EFFECTIFS, copies)
+    for graine in range(3):
+        reparti = catalogue.repartir(manifeste, graine=graine)
+        assert len(reparti) == len(manifeste)
+        assert len(reparti[["pixels", "split"]].drop_duplicates()) == reparti["pixels"].nunique()
+
+
+def test_un_test_publie_reste_tel_quel_et_ses_copies_quittent_l_apprentissage():
+    manifeste = faux_manifeste(EFFECTIFS, ["shoes0", "shoes39"])
+    publie = manifeste["path"].isin([f"shoes/{i}.jpg" for i in range(10)])
+    manifeste.loc[publie, "split"] = "test"
+    reparti = catalogue.repartir(manifeste, validation=0.2)
+    assert set(reparti.loc[reparti["split"] == "test", "path"]) == set(
+        manifeste.loc[publie, "path"]
+    )
+    assert "copie0.jpg" not in set(reparti["path"])
+    assert "copie1.jpg" in set(reparti["path"])
+    assert reparti["split"].isin(catalogue.JEUX).all()
+
+
+@pytest.mark.parametrize(("validation", "test"), [(0.5, 0.5), (-0.1, 0.2), (0.9, 0.2)])
+def test_des_parts_impossibles_sont_refusees(validation, test):
+    with pytest.raises(ValueError, match="Parts impossibles"):
+        catalogue.repartir(faux_manifeste(EFFECTIFS), validation, test)
+
+
+def test_equilibrer_donne_autant_de_lignes_par_classe_sans_dependre_de_l_ordre():
+    manifeste = faux_manifeste(EFFECTIFS)
+    tirage = catalogue.equilibrer(manifeste, graine=4)
+    assert tirage["class"].value_counts().to_dict() == dict.fromkeys(EFFECTIFS, 40)
+    assert tirage["path"].is_unique
+    melange = catalogue.equilibrer(manifeste.sample(frac=1, random_state=9), graine=4)
+    assert set(melange["path"]) == set(tirage["path"])
+    assert set(catalogue.equilibrer(manifeste, graine=5)["path"]) != set(tirage["path"])
+
+
+@pytest.mark.parametrize("copier", [False, True])
+def test_l_arborescence_est_celle_que_keras_attend_et_les_originaux_restent(
+    dessine, tmp_path, copier
+):
+    import keras
+
+    manifeste, _ = catalogue.manifeste_csv(dessine)
+    bonnes = catalogue.checkFileIsGood(dessine / "images").query("state == 'bon'")["path"]
+    manifeste = catalogue.repartir(manifeste[manifeste["path"].isin(bonnes)])
+    avant = contenu(dessine)
+    assert catalogue.ecrire_arborescence(manifeste, tmp_path / "tri", copier) == len(manifeste)
+    assert contenu(dessine) == avant
+    for jeu in catalogue.JEUX:
+        attendu = manifeste[manifeste["split"] == jeu]
+        lus = keras.utils.image_dataset_from_directory(
+            tmp_path / "tri" / jeu, image_size=(64, 64), batch_size=None, verbose=False
+        )
+        assert lus.class_names == list(catalogue.CLASSES)
+        assert len(lus.file_paths) == len(attendu)
+    un = manifeste.iloc[0]
+    range_ = tmp_path / "tri" / un["split"] / un["class"] / Path(un["path"]).name
+    assert range_.read_bytes() == Path(un["path"]).read_bytes()
+    if hasattr(os, "link"):
+        assert range_.samefile(un["path"]) is not copier
+
+
+def test_un_dossier_qui_contient_quelque_chose_n_est_jamais_touche(dessine, tmp_path):
+    manifeste = catalogue.repartir(catalogue.manifeste_csv(dessine)[0])
+    (tmp_path / "devoir.txt").write_text("à moi")
+    with pytest.raises(FileExistsError, match="rien n'a été touché"):
+        catalogue.ecrire_arborescence(manifeste, tmp_path)
+    assert [c.name for c in tmp_path.iterdir()] == ["devoir.txt"]
+
+
+def test_une_arborescence_ratee_ne_laisse_rien(dessine, tmp_path):
+    manifeste = catalogue.repartir(catalogue.manifeste_csv(dessine)[0])
+    manifeste.loc[manifeste.index[-1], "path"] = str(dessine / "images" / "absente.jpg")
+    with pytest.raises(FileNotFoundError):
+        catalogue.ecrire_arborescence(manifeste, tmp_path / "tri")
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- L'archive publique -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def fausse_archive(tmp_path, monkeypatch):
+    """Une petite archive de la forme de celle de GitHub, et les constantes qui lui correspondent."""
+    photo = io.BytesIO()
+    garde_robe.dessiner_photo(0, 40).save(photo, "JPEG")
+    noms = [
+        f"{jeu}/{article}/{i}.jpg"
+        for jeu, n in (("train", 4), ("validation", 2), ("test", 3))
+        for article in ("pants", "shoes", "t-shirt", "hat")
+        for i in range(n)
+    ]
+    comptes = {"train": 16, "validation": 8, "test": 12}
+    monkeypatch.setattr(catalogue, "PHOTOS_VETEMENTS", comptes)
+    liste = "\n".join(sorted(n for n in noms if not n.startswith("test/")))
+    monkeypatch.setattr(catalogue, "NOMS_VETEMENTS", hashlib.sha256(liste.encode()).hexdigest())
+    chemin = tmp_path / "serveur" / "archive.zip"
+    chemin.parent.mkdir()
+    with zipfile.ZipFile(chemin, "w") as archive:
+        archive.writestr("jeu-36364be/README.md", "texte")
+        archive.writestr("jeu-36364be/../../evasion.jpg", "dehors")
+        archive.writestr("/train/pants/absolu.jpg", "dehors")
+        for nom in noms:
+            archive.writestr(f"jeu-36364be/{nom}", photo.getvalue())
+    return chemin
+
+
+@pytest.fixture
+def serveur(tmp_path):
+    (tmp_path / "serveur").mkdir(exist_ok=True)
+    gestionnaire = partial(SimpleHTTPRequestHandler, directory=tmp_path / "serveur")
+    gestionnaire.log_message = None
+    SimpleHTTPRequestHandler.log_message = lambda *_: None
+    with ThreadingHTTPServer(("127.0.0.1", 0), gestionnaire) as http:
+        Thread(target=http.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{http.server_port}"
+        http.shutdown()
+
+
+def test_l_archive_est_telechargee_verifiee_puis_lue(
+    fausse_archive, serveur, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LABO_DATAS", str(tmp_path / "datas"))
+    monkeypatch.setattr(catalogue, "RACINE", tmp_path / "ailleurs")
+    archives = (f"{serveur}/absente.zip", f"{serveur}/archive.zip")
+    manifeste, anomalies, source = catalogue.obtenir_photos(archives)
+    assert "CC0" in source
+    assert manifeste["class"].value_counts().to_dict() == {
+        "bottomwear": 9,
+        "shoes": 9,
+        "topwear": 9,
+    }
+    assert (manifeste["split"] == "test").sum() == 15  # validation et test publiés
+    assert set(anomalies["detail"]) == {"hat"}
+    assert [c.name for c in (tmp_path / "datas").iterdir()] == [catalogue.NOM_VETEMENTS]
+    assert not list(tmp_path.rglob("evasion.jpg")) and not list(tmp_path.rglob("absolu.jpg"))
+
+
+def test_une_archive_qui_n_est_pas_la_bonne_n_est_pas_gardee(fausse_archive, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "NOMS_VETEMENTS", "0" * 64)
+    with pytest.raises(DonneesInvalides, match="n'est pas"):
+        catalogue.extraire_vetements(fausse_archive, tmp_path / "photos")
+    coupee = tmp_path / "coupee.zip"
+    coupee.write_bytes(fausse_archive.read_bytes()[:2000])
+    with pytest.raises(DonneesInvalides, match="abîmée"):
+        catalogue.extraire_vetements(coupee, tmp_path / "photos")
+    assert {c.name for c in tmp_path.iterdir()} == {"serveur", "coupee.zip"}
+
+
+def test_un_membre_demesure_est_refuse(fausse_archive, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "OCTETS_MAX", 500)
+    with pytest.raises(DonneesInvalides, match="démesurée"):
+        catalogue.extraire_vetements(fausse_archive, tmp_path / "photos")
+    assert not (tmp_path / "photos").exists()
+
+
+def test_sans_reseau_le_jumeau_est_annonce(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABO_DATAS", str(tmp_path / "datas"))
+    monkeypatch.setattr(catalogue, "RACINE", tmp_path / "ailleurs")
+    with pytest.warns(DonneesDessinees, match="DONNÉES DESSINÉES"):
+        manifeste, _, source = catalogue.obtenir_photos(("http://127.0.0.1:9/rien.zip",))
+    assert source == "catalogue dessiné"
+    assert set(manifeste["class"]) == set(catalogue.CLASSES)
+    assert catalogue.trouver_kaggle() is None  # un jumeau n'est jamais pris pour le vrai jeu
+
+
+@pytest.mark.parametrize("place", [".", "fashion-dataset", "fashion-dataset/fashion-dataset"])
+def test_le_jeu_de_kaggle_est_trouve_la_ou_l_archive_le_depose(
+    dessine, tmp_path, monkeypatch, place
+):
+    monkeypatch.setenv("LABO_DATAS", str(tmp_path))
+    racine = tmp_path / place
+    racine.mkdir(parents=True, exist_ok=True)
+    (racine / "images").symlink_to(dessine / "images")
+    (racine / "styles.csv").symlink_to(dessine / "styles.csv")
+    assert catalogue.trouver_kaggle().resolve() == racine.resolve()
+    manifeste, _, source = catalogue.obtenir_photos()
+    assert "Kaggle" in source and len(manifeste) > 0
+
+
+def test_les_chapeaux_et_les_robes_sont_ecartes_et_listes(tmp_path):
+    for nom in (
+        "train/dress/a.jpg",
+        "validation/hat/b.jpg",
+        "train/skirt/c.jpg",
+        "test/shoes/d.jpg",
+    ):
+        chemin = tmp_path / nom
+        chemin.parent.mkdir(parents=True)
+        chemin.write_bytes(b"")
+    manifeste, anomalies = catalogue.manifeste_dossiers(tmp_path)
+    assert manifeste.set_index("id")["class"].to_dict() == {"c": "bottomwear", "d": "shoes"}
+    assert manifeste.set_index("id")["split"].to_dict() == {"c": None, "d": "test"}
+    assert sorted(anomalies["detail"]) == ["dress", "hat"]
+
+
+# --- Le catalogue dessiné ---------------------------------------------------------------------
+
+
+def test_le_catalogue_dessine_est_reproductible_et_refuse_d_ecraser(dessine, tmp_path):
+    garde_robe.ecrire_catalogue(tmp_path / "bis", N)
+    premier = {c.relative_to(dessine): o for c, o in contenu(dessine).items()}
+    second = {c.relative_to(tmp_path / "bis"): o for c, o in contenu(tmp_path / "bis").items()}
+    assert premier == second
+    with pytest.raises(FileExistsError, match="rien n'a été touché"):
+        garde_robe.ecrire_catalogue(tmp_path / "bis", N)
+
+
+def test_les_six_defauts_annonces_sont_bien_la(dessine):
+    manifeste, anomalies = catalogue.manifeste_json(dessine)
+    etats = catalogue.checkFileIsGood(dessine / "images")
+    assert (etats["state"] == "mauvais").sum() == 1
+    bonnes = set(etats.query("state == 'bon'")["path"])
+    manifeste = manifeste[manifeste["path"].isin(bonnes)]
+    copies = pd.Series(catalogue.empreintes(manifeste["path"])).duplicated(keep=False)
+    doublons = manifeste[copies.to_numpy()]
+    assert len(doublons) == 2 and len(set(doublons["class"])) == 1
+    assert all(re.fullmatch(r"\d+\.json", nom) for nom in anomalies["path"])
