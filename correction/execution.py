@@ -143,7 +143,7 @@ def _notebook_a_executer(chemin, sautees):
     return nbformat.from_dict(new_notebook(cells=cellules, metadata=metadata)), raisons
 
 
-def executer_un(chemin, dossier, journal, echeance):
+def executer_un(chemin, journal, echeance, duree_cellule=DUREE_CELLULE):
     """Exécute un notebook (au plus `REPRISES` fois de plus) et rend ce qui s'est passé."""
     import nbclient
 
@@ -161,9 +161,9 @@ def executer_un(chemin, dossier, journal, echeance):
         fin = time.monotonic() + restant
         client = nbclient.NotebookClient(
             nb, timeout=1, startup_timeout=120, kernel_name="python3", allow_errors=True, interrupt_on_timeout=True,
-            resources={"metadata": {"path": str(dossier)}}, on_cell_execute=suivre, record_timing=False,
-            timeout_func=lambda cell, fin=fin: max(1, int(min(DUREE_CELLULE, fin - time.monotonic()))),
-            error_on_timeout={"ename": "Delai", "evalue": f"plus de {DUREE_CELLULE} s", "traceback": []},
+            resources={"metadata": {"path": str(chemin.parent)}}, on_cell_execute=suivre, record_timing=False,
+            timeout_func=lambda cell, fin=fin: max(1, int(min(duree_cellule, fin - time.monotonic()))),
+            error_on_timeout={"ename": "Delai", "evalue": f"plus de {duree_cellule} s", "traceback": []},
             km=_noyau(), extra_arguments=["--log-level=CRITICAL"],
         )  # fmt: skip
         mort = ""
@@ -172,7 +172,7 @@ def executer_un(chemin, dossier, journal, echeance):
         except nbclient.exceptions.DeadKernelError:
             mort = "tue le noyau Python"
         except nbclient.exceptions.CellTimeoutError:
-            mort = f"ne finit pas en {DUREE_CELLULE} s et ne s'interrompt pas"
+            mort = f"ne finit pas en {duree_cellule} s et ne s'interrompt pas"
         except (RuntimeError, OSError, ValueError) as erreur:
             mort = f"arrête l'exécution ({type(erreur).__name__})"
         if (
@@ -270,7 +270,7 @@ def principal(ordre, resultat, journal):
     bilans = {}
     for role, chemin in demande["notebooks"].items():
         chemin = Path(chemin)
-        bilans[role] = executer_un(chemin, chemin.parent, journal, echeance)
+        bilans[role] = executer_un(chemin, journal, echeance, demande["cellule"])
         # Écrit après chaque notebook : si le second fait tout arrêter, le premier est gardé.
         Path(resultat).write_text(json.dumps(bilans), encoding="utf-8")
 
@@ -374,7 +374,7 @@ def _environnement(copie, maison):
     return env
 
 
-def executer(faits, travail, proteges=()):
+def executer(faits, travail, proteges=(), duree_cellule=DUREE_CELLULE):
     """Exécute les notebooks d'une remise dans une copie ; rend {rôle: bilan}. Ne lève rien.
 
     `proteges` : dossiers à rendre non modifiables là où le système le permet (remises, rapport, dépôt).
@@ -392,7 +392,13 @@ def executer(faits, travail, proteges=()):
         )
         duree = DUREE_NOTEBOOK * len(notebooks)
         ordre.write_text(
-            json.dumps({"duree": duree, "notebooks": {k: str(v) for k, v in notebooks.items()}}),
+            json.dumps(
+                {
+                    "duree": duree,
+                    "cellule": duree_cellule,
+                    "notebooks": {k: str(v) for k, v in notebooks.items()},
+                }
+            ),
             encoding="utf-8",
         )
         journal.touch()

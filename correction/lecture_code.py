@@ -213,6 +213,9 @@ class Lecteur:
         if isinstance(cible, ast.Name):
             noms[cible.id] = valeur
             if isinstance(valeur, Valeur) and valeur.genre == "reseau":
+                # Le nom du notebook passe avant celui d'une variable locale de fonction.
+                if not self.pile and not valeur.infos.get("nomme"):
+                    valeur.infos.update(nom=cible.id, nomme=True)
                 valeur.infos.setdefault("nom", cible.id)
         elif isinstance(cible, (ast.Tuple, ast.List)):
             for rang, element in enumerate(cible.elts):
@@ -858,7 +861,7 @@ def analyser(sources):
     """
     lecteur, syntaxe = Lecteur(), []
     for rang, source in enumerate(sources, start=1):
-        lecteur.cellule = rang
+        lecteur.cellule, lecteur.pas = rang, 0
         module, probleme = arbre(source)
         if module is None:
             syntaxe.append([rang, probleme[:200]])

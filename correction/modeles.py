@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -17,6 +18,7 @@ JSON_MAX = 5_000_000
 POIDS_MAX = 600_000_000
 PARAMETRES_MAX = 60_000_000
 LOT = 1_000
+DEMARRAGE = 60  # secondes accordées à l'import de TensorFlow sur une machine chargée
 # Couches admises : aucune n'exécute de code venu du fichier ni ne lit un autre fichier.
 ADMISES = {
     "Sequential", "Functional", "Model", "InputLayer", "Input", "Conv1D", "Conv2D", "Conv3D", "SeparableConv2D",
@@ -68,30 +70,30 @@ def _verifier_config(config):
             pile += noeud
 
 
-def _vers_keras_3(config):
-    """Traduit une architecture écrite par Keras 2 (réseau séquentiel) dans la forme de Keras 3."""
+def _ancien_reseau(config):
+    """Réseau décrit à l'ancienne : par Keras 2, ou par l'en-tête d'un .h5 entier."""
+    # Le seul lecteur de cette forme ; il est privé, mais Keras s'en sert pour ses propres .h5.
+    from keras.src.legacy.saving import saving_utils
+
+    config = json.loads(json.dumps(config))
     contenu = config.get("config")
-    couches = contenu.get("layers", []) if isinstance(contenu, dict) else contenu
-    if config.get("class_name") != "Sequential" or not isinstance(couches, list):
-        raise ModeleRefuse("écrit par Keras 2 : Keras 3 ne le relit pas")
-    neuves, forme = [], None
+    if isinstance(contenu, list):  # les premiers Keras 2 : la liste des couches, sans rien autour
+        contenu = config["config"] = {"name": "sequential", "layers": contenu}
+    couches, forme = contenu["layers"], None
     for couche in couches:
-        reglages = dict(couche.get("config", {}))
-        forme = forme or reglages.get("batch_input_shape") or reglages.get("batch_shape")
+        reglages = couche["config"]
+        ancienne = reglages.pop("batch_input_shape", None)
         if couche["class_name"] == "InputLayer":
-            continue
-        for cle in ("batch_input_shape", "dtype", "ragged", "sparse", "groups", "name"):
-            reglages.pop(cle, None)
-        if couche["class_name"] == "BatchNormalization" and isinstance(reglages.get("axis"), list):
-            reglages["axis"] = reglages["axis"][0]
-        for cle, valeur in reglages.items():
-            if isinstance(valeur, dict) and "class_name" in valeur:
-                reglages[cle] = {
-                    "class_name": valeur["class_name"],
-                    "config": valeur.get("config", {}),
-                }
-        neuves.append({"class_name": couche["class_name"], "config": reglages})
-    return neuves, forme
+            if ancienne:
+                reglages["batch_shape"] = ancienne
+            forme = True
+        elif ancienne and forme is None:
+            forme = ancienne
+    if isinstance(forme, list):
+        couches.insert(
+            0, {"class_name": "InputLayer", "config": {"batch_shape": forme, "name": "entree"}}
+        )
+    return saving_utils.model_from_config(config)
 
 
 def _reseau(texte):
@@ -111,20 +113,10 @@ def _reseau(texte):
     _verifier_config(config)
     version = str(config.get("keras_version", ""))
     try:
-        if version.startswith(("1.", "2.")):
-            couches, forme = _vers_keras_3(config)
-            reseau = keras.Sequential([keras.Input(tuple(forme[1:]))])
-            for couche in couches:
-                reseau.add(keras.layers.deserialize(couche))
+        if version.startswith(("1.", "2.")) or "module" not in config:
+            reseau = _ancien_reseau(config)
         else:
-            with (
-                keras.saving.SafeModeScope(True)
-                if hasattr(keras.saving, "SafeModeScope")
-                else _rien()
-            ):
-                reseau = keras.models.model_from_json(
-                    json.dumps({**config, "compile_config": None})
-                )
+            reseau = keras.models.model_from_json(json.dumps({**config, "compile_config": None}))
         if reseau.count_params() > PARAMETRES_MAX:
             raise ModeleRefuse(f"{reseau.count_params()} paramètres : trop pour être mesuré ici")
     except ModeleRefuse:
@@ -133,12 +125,6 @@ def _reseau(texte):
         raison = f"écrit par Keras {version}, " if version.startswith(("1.", "2.")) else ""
         raise ModeleRefuse(f"{raison}architecture que Keras refuse ({_court(erreur)})") from erreur
     return reseau, version
-
-
-def _rien():
-    import contextlib
-
-    return contextlib.nullcontext()
 
 
 def _court(erreur):
@@ -219,7 +205,7 @@ def charger(tache):
         else:
             octets = Path(tache["json"]).read_bytes()[: JSON_MAX + 1]
             reseau, version = _reseau(octets.decode("utf-8-sig", "replace"))
-        copie = _copie_nommee(chemin, config, tache)
+        copie = _copie_nommee(chemin, tache)
     try:
         reseau.load_weights(copie)
     except Exception as erreur:  # h5py et Keras lèvent OSError, ValueError, KeyError…
@@ -229,15 +215,14 @@ def charger(tache):
     return reseau, version
 
 
-def _copie_nommee(chemin, config, tache):
-    """Un lien vers les poids, sous l'extension que Keras exige selon leur forme (Keras 2 ou 3)."""
+def _copie_nommee(chemin, tache):
+    """Copie des poids sous l'extension que Keras exige selon leur forme (Keras 2 ou 3)."""
     import h5py
 
     with h5py.File(chemin, "r") as h5:
         ancien = "layer_names" in h5.attrs or "model_weights" in h5
     copie = Path(tache["travail"]) / ("modele.h5" if ancien else "modele.weights.h5")
-    copie.unlink(missing_ok=True)
-    os.symlink(chemin.resolve(), copie)
+    shutil.copyfile(chemin, copie)
     return copie
 
 
@@ -382,10 +367,9 @@ def examiner_tous(taches, travail, X_test, y_test, avancer=lambda: None, duree=6
                 tache["travail"] = str(dossier)
             entree.write_text(json.dumps(file), encoding="utf-8")
             sortie.touch()
-            # Une première minute de plus : l'import de TensorFlow sur une machine chargée.
             fin = limites.lancer(
                 [sys.executable, "-m", "correction.modeles", entree, sortie, images],
-                duree=60 + duree * len(file), silence=duree + (60 if essai else 0), signal_de_vie=sortie,
+                duree=DEMARRAGE + duree * len(file), silence=duree + DEMARRAGE, signal_de_vie=sortie,
                 memoire=6 * limites.GO, env={**os.environ, "PYTHONPATH": _chemin_python()},
             )  # fmt: skip
             lignes = [
