@@ -746,7 +746,7 @@ class Lecteur:
             divise="divise" in _union(x) or "divise" in traits_reseau,
             connu=bool(_union(x)),
             validation_augmentee="augmente" in _union(validation),
-            validation=validation is not None or "validation_split" in tout,
+            validation=bool(_union(validation)) or "validation_split" in tout,
             sur_test="test" in _union(validation),
             pas=pas is not None, generateur="generateur" in _union(x),
         )  # fmt: skip

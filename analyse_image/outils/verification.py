@@ -111,17 +111,15 @@ def _(noms):
             f"l'apprentissage et {attendues[1]} pour la validation (test_size=0.2)."
         )
     # train_test_split tire une permutation des lignes ; les premières vont à la validation.
-    ordre = np.random.RandomState(13).permutation(n)
+    ordre = np.random.RandomState(13).permutation(n)[:n_validation][:50]
     validation = np.asarray(parts["X_validation"]).reshape(n_validation, -1)
     if not np.array_equal(
-        validation[:50], np.asarray(noms["X"])[ordre[:50]].reshape(-1, validation.shape[1])
+        validation[:50], np.asarray(noms["X"])[ordre].reshape(-1, validation.shape[1])
     ):
         raise Faux(
             "les tailles sont justes, mais ce ne sont pas les images attendues : random_state=13 ?"
         )
-    if not np.array_equal(
-        np.asarray(parts["y_validation"])[:50], np.asarray(noms["y"])[ordre[:50]]
-    ):
+    if not np.array_equal(np.asarray(parts["y_validation"])[:50], np.asarray(noms["y"])[ordre]):
         raise Faux(
             "les étiquettes ne suivent pas leurs images : donnez X et y au même train_test_split."
         )
