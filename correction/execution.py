@@ -163,7 +163,6 @@ def executer_un(chemin, journal, echeance, duree_cellule=DUREE_CELLULE):
             nb, timeout=1, startup_timeout=120, kernel_name="python3", allow_errors=True, interrupt_on_timeout=True,
             resources={"metadata": {"path": str(chemin.parent)}}, on_cell_execute=suivre, record_timing=False,
             timeout_func=lambda cell, fin=fin: max(1, int(min(duree_cellule, fin - time.monotonic()))),
-            error_on_timeout={"ename": "Delai", "evalue": f"plus de {duree_cellule} s", "traceback": []},
             km=_noyau(), extra_arguments=["--log-level=CRITICAL"],
         )  # fmt: skip
         mort = ""
@@ -183,7 +182,7 @@ def executer_un(chemin, journal, echeance, duree_cellule=DUREE_CELLULE):
         ):
             break
         sautees[courante["rang"]] = mort
-    resultat = _bilan(nb, raisons)
+    resultat = _bilan(nb, raisons, duree_cellule)
     if restes:
         noms = ", ".join(sorted(restes))
         resultat["remarques"].append(
@@ -228,7 +227,7 @@ def _derouler(client, restes):
                 p.kill()
 
 
-def _bilan(nb, raisons):
+def _bilan(nb, raisons, duree_cellule):
     cellules = [
         {
             "source": c.source,
@@ -241,6 +240,9 @@ def _bilan(nb, raisons):
     from correction.faits import _questions
 
     erreurs = [[rang, *e] for rang, c in enumerate(cellules, start=1) for e in c["erreurs"]]
+    # Une cellule trop longue reçoit l'interruption qu'un étudiant donnerait au clavier.
+    delai = ["Delai", f"plus de {duree_cellule} s, interrompue"]
+    erreurs = [[e[0], *delai] if e[1] == "KeyboardInterrupt" else e for e in erreurs]
     faites = sum(c["numero"] is not None for c in cellules)
     remarques = [
         f"Cellule de code {rang} non exécutée : {raison}." for rang, raison in raisons.items()

@@ -326,7 +326,7 @@ class Lecteur:
         if isinstance(a, str) and isinstance(b, str) and isinstance(op, ast.Add):
             return (a + b)[:1000]
         traits = _union(a, b)
-        echelle = (isinstance(op, ast.Div) and b in (255, 256, 254)) if _constante(b) else False
+        echelle = _constante(b) and isinstance(op, ast.Div) and (b == 255 or (b in (254, 256) and traits))
         echelle |= isinstance(op, ast.Mult) and any(
             isinstance(x, float) and abs(x - 1 / 255) < 1e-5 for x in (a, b)
         )
@@ -746,7 +746,7 @@ class Lecteur:
             divise="divise" in _union(x) or "divise" in traits_reseau,
             connu=bool(_union(x)),
             validation_augmentee="augmente" in _union(validation),
-            validation=bool(_union(validation)) or "validation_split" in tout,
+            validation=bool(_union(validation) & {"csv", "validation"}) or "validation_split" in tout,
             sur_test="test" in _union(validation),
             pas=pas is not None, generateur="generateur" in _union(x),
         )  # fmt: skip

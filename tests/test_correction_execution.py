@@ -94,7 +94,7 @@ def test_tout_ce_qui_finit_mal_est_survecu_et_dit(tmp_path, monkeypatch, petites
     [
         ("x = input()", "saisie"),
         ("os._exit(0)", "os._exit"),
-        ("sys.exit()", "sys.exit"),
+        ("sys.exit()", "(exit)"),
         ("exit()", "exit"),
         ("while True:\n    x += 1", "while True"),
         ("while 1:\n    pass", "while True"),
