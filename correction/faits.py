@@ -156,8 +156,9 @@ def attribuer(notebooks):
         def rang(n, role=role):
             exact = n["role_du_nom"] == role and n["nom_juste"] and n["dossier_juste"]
             return (
-                n["execution"]["faites"] > 0, exact, n["role_du_nom"] == role and n["nom_juste"], n["role_du_nom"] == role,
-                n["lisible"], n["scores"][role == "test_model"], -n["chemin"].count("/"), n["chemin"],
+                n["execution"]["faites"] > 0, exact, n["role_du_nom"] == role and n["nom_juste"],
+                n["role_du_nom"] == role, n["lisible"], n["scores"][role == "test_model"], -n["chemin"].count("/"),
+                n["chemin"],
             )  # fmt: skip
 
         candidats = [

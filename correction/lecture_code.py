@@ -23,6 +23,9 @@ COUCHES = {
     "LayerNormalization": (), "GaussianNoise": (), "Conv1D": ("filters", "kernel_size"), "MaxPooling1D": (),
     "Normalization": (), "Resizing": (), "Add": (), "Concatenate": (), "Lambda": (),
 }  # fmt: skip
+REGLAGES = {
+    "filters", "kernel_size", "units", "rate", "pool_size", "activation", "padding", "scale", "strides",
+}  # fmt: skip
 ALIAS = {"Convolution2D": "Conv2D", "MaxPool2D": "MaxPooling2D", "AvgPool2D": "AveragePooling2D"}
 MUETTES = {"InputLayer", "Rescaling", "Reshape", "Normalization", "Resizing"}
 CHARGEMENTS = {"load_model", "model_from_json", "charger_modele", "load_weights"}
@@ -326,7 +329,11 @@ class Lecteur:
         if isinstance(a, str) and isinstance(b, str) and isinstance(op, ast.Add):
             return (a + b)[:1000]
         traits = _union(a, b)
-        echelle = _constante(b) and isinstance(op, ast.Div) and (b == 255 or (b in (254, 256) and traits))
+        echelle = (
+            _constante(b)
+            and isinstance(op, ast.Div)
+            and (b == 255 or (b in (254, 256) and bool(traits)))
+        )
         echelle |= isinstance(op, ast.Mult) and any(
             isinstance(x, float) and abs(x - 1 / 255) < 1e-5 for x in (a, b)
         )
@@ -503,8 +510,7 @@ class Lecteur:
         for rang, cle in enumerate(COUCHES[nom]):
             if rang < len(args):
                 infos[cle] = args[rang]
-        infos.update({k: v for k, v in nommes.items() if k in ("filters", "kernel_size", "units", "rate", "pool_size",
-                                                               "activation", "padding", "scale", "strides")})  # fmt: skip
+        infos.update({k: v for k, v in nommes.items() if k in REGLAGES})
         simples = {}
         for cle, contenu in infos.items():
             if isinstance(contenu, list) and len(set(map(str, contenu))) == 1:
@@ -855,11 +861,11 @@ def couches_utiles(couches):
 
 
 def analyser(sources):
-    """Faits du code d'un notebook : `evenements`, `reseaux` (couches utiles), `syntaxe`, `fonctions`.
+    """Faits du code d'un notebook : `evenements`, `reseaux` (couches utiles), `syntaxe`, `incompris`.
 
     `sources` : le texte de chaque cellule de code. Ne lève rien ; une cellule invalide est sautée.
     """
-    lecteur, syntaxe = Lecteur(), []
+    lecteur, syntaxe, incompris = Lecteur(), [], []
     for rang, source in enumerate(sources, start=1):
         lecteur.cellule, lecteur.pas = rang, 0
         module, probleme = arbre(source)
@@ -874,6 +880,10 @@ def analyser(sources):
                 continue
             except RecursionError:
                 syntaxe.append([rang, "expression trop imbriquée"])
+            except (
+                Exception
+            ) as erreur:  # une tournure imprévue ne doit pas coûter le reste du notebook
+                incompris.append([rang, f"{type(erreur).__name__} : {erreur}"[:200]])
     # Les fonctions jamais appelées peuvent contenir le travail (main(), fonctions d'un autre fichier).
     agit = any(e["genre"] in ("fit", "predict", "chargement") for e in lecteur.evenements)
     if not agit:
@@ -893,4 +903,9 @@ def analyser(sources):
         }
         for r in lecteur.reseaux
     ]
-    return {"evenements": lecteur.evenements, "reseaux": reseaux, "syntaxe": syntaxe}
+    return {
+        "evenements": lecteur.evenements,
+        "reseaux": reseaux,
+        "syntaxe": syntaxe,
+        "incompris": incompris,
+    }

@@ -82,7 +82,10 @@ def proteger(chemins):
     base = isolement()
     if not base:
         return []
-    script = 'while [ "$1" != "--" ]; do mount --bind "$1" "$1" && mount -o remount,bind,ro "$1"; shift; done; shift; exec "$@"'
+    script = (
+        'while [ "$1" != "--" ]; do mount --bind "$1" "$1" && mount -o remount,bind,ro "$1"; shift; done; '
+        'shift; exec "$@"'
+    )
     return [*base, "sh", "-c", script, "sh", *map(str, chemins), "--"]
 
 

@@ -21,20 +21,22 @@ LOT = 1_000
 DEMARRAGE = 60  # secondes accordées à l'import de TensorFlow sur une machine chargée
 # Couches admises : aucune n'exécute de code venu du fichier ni ne lit un autre fichier.
 ADMISES = {
-    "Sequential", "Functional", "Model", "InputLayer", "Input", "Conv1D", "Conv2D", "Conv3D", "SeparableConv2D",
-    "DepthwiseConv2D", "Conv2DTranspose", "MaxPooling1D", "MaxPooling2D", "AveragePooling2D",
-    "GlobalAveragePooling2D", "GlobalMaxPooling2D", "GlobalAveragePooling1D", "GlobalMaxPooling1D", "Flatten",
-    "Dense", "Dropout", "SpatialDropout2D", "AlphaDropout", "GaussianNoise", "GaussianDropout",
-    "BatchNormalization", "LayerNormalization", "GroupNormalization", "UnitNormalization", "Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax",
-    "Rescaling", "Normalization", "Resizing", "CenterCrop", "Reshape", "Permute", "RepeatVector", "ZeroPadding2D",
-    "Cropping2D", "UpSampling2D", "Add", "Subtract", "Multiply", "Average", "Maximum", "Concatenate", "LSTM",
-    "GRU", "SimpleRNN", "Bidirectional", "TimeDistributed", "Embedding", "ActivityRegularization", "RandomFlip", "RandomRotation",
-    "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness", "RandomCrop", "RandomHeight", "RandomWidth", "RandomErasing", "MultiHeadAttention", "Attention",
+    "Sequential", "Functional", "Model", "InputLayer", "Input", "Conv1D", "Conv2D", "Conv3D",
+    "SeparableConv2D", "DepthwiseConv2D", "Conv2DTranspose", "MaxPooling1D", "MaxPooling2D",
+    "AveragePooling2D", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "GlobalAveragePooling1D",
+    "GlobalMaxPooling1D", "Flatten", "Dense", "Dropout", "SpatialDropout2D", "AlphaDropout",
+    "GaussianNoise", "GaussianDropout", "BatchNormalization", "LayerNormalization", "GroupNormalization",
+    "UnitNormalization", "Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Rescaling",
+    "Normalization", "Resizing", "CenterCrop", "Reshape", "Permute", "RepeatVector", "ZeroPadding2D",
+    "Cropping2D", "UpSampling2D", "Add", "Subtract", "Multiply", "Average", "Maximum", "Concatenate",
+    "LSTM", "GRU", "SimpleRNN", "Bidirectional", "TimeDistributed", "Embedding", "ActivityRegularization",
+    "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness",
+    "RandomCrop", "RandomHeight", "RandomWidth", "RandomErasing", "MultiHeadAttention", "Attention",
     # ce qui accompagne une couche
     "DTypePolicy", "Policy", "__tensor__", "__tuple__", "__numpy__", "L1", "L2", "L1L2", "SeedGenerator",
     "Zeros", "Ones", "Constant", "GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunNormal",
-    "LecunUniform", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "Orthogonal", "Identity",
-    "MaxNorm", "NonNeg", "UnitNorm", "MinMaxNorm",
+    "LecunUniform", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "Orthogonal",
+    "Identity", "MaxNorm", "NonNeg", "UnitNorm", "MinMaxNorm",
 }  # fmt: skip
 
 

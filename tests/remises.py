@@ -22,7 +22,8 @@ DONNEES = """observations_entrainement = pnd.read_csv('../datas/fashion-mnist_tr
 observations_test = pnd.read_csv('../datas/fashion-mnist_test.csv')
 X = np.array(observations_entrainement.iloc[:, 1:])
 y = to_categorical(np.array(observations_entrainement.iloc[:, 0]))"""
-DECOUPE = "X_apprentissage, X_validation, y_apprentissage, y_validation = train_test_split(X, y, test_size=0.2, random_state=13)"
+PARTIES = "X_apprentissage, X_validation, y_apprentissage, y_validation"
+DECOUPE = f"{PARTIES} = train_test_split(X, y, test_size=0.2, random_state=13)"
 ECHELLE = """LARGEUR_IMAGE = 28
 LONGUEUR_IMAGE = 28
 X_apprentissage = X_apprentissage.reshape(X_apprentissage.shape[0], LARGEUR_IMAGE, LONGUEUR_IMAGE, 1)

@@ -348,7 +348,8 @@ ECHELLES = {
     "fonction": "def preparer(x):\n    x = x.reshape(-1, 28, 28, 1)\n    return x * (1 / 255)\n"
     "X_apprentissage, X_validation = preparer(X_apprentissage), preparer(X_validation)\n"
     "X_test = preparer(np.array(observations_test.iloc[:, 1:]))",
-    "boucle": "Xs = []\nfor x in (X_apprentissage, X_validation, np.array(observations_test.iloc[:, 1:])):\n    x = x.astype('float32')\n"
+    "boucle": "Xs = []\nfor x in (X_apprentissage, X_validation, np.array(observations_test.iloc[:, 1:])):\n"
+    "    x = x.astype('float32')\n"
     "    x /= 255\n    Xs.append(x)\nX_apprentissage, X_validation, X_test = Xs",
     "divide": "X_apprentissage = np.divide(X_apprentissage, 255)\nX_validation = np.divide(X_validation, 255)\n"
     "X_test = np.divide(np.array(observations_test.iloc[:, 1:]), 255)",
@@ -386,8 +387,8 @@ def test_mise_a_l_echelle(eleve, tmp_path, cas):
 
 
 RESEAUX = {
-    "liste": """reseau = keras.Sequential([keras.Input(shape=(28, 28, 1)), keras.layers.Conv2D(filters=32, kernel_size=3,
-        activation="relu"), keras.layers.MaxPool2D(2), keras.layers.Dropout(rate=.2), keras.layers.Flatten(),
+    "liste": """reseau = keras.Sequential([keras.Input(shape=(28, 28, 1)), keras.layers.Conv2D(filters=32,
+        kernel_size=3, activation="relu"), keras.layers.MaxPool2D(2), keras.layers.Dropout(rate=.2), keras.layers.Flatten(),
         keras.layers.Dense(units=128, activation=keras.activations.relu), keras.layers.Dense(10, "softmax")])""",
     "fonctionnel": """entree = tf.keras.layers.Input((28, 28, 1))
 x = tf.keras.layers.Conv2D(32, (3, 3))(entree)
@@ -450,7 +451,8 @@ def test_epoques_et_entrainement_augmente(eleve, tmp_path):
 def test_le_code_n_est_pas_cherche_dans_les_commentaires_ni_les_chaines():
     code = lecture_code.analyser(
         [
-            '# model.fit(x, y, epochs=10)\nprint("train_test_split(X, y, test_size=0.2, random_state=13)")\n"""to_json()"""'
+            "# model.fit(x, y, epochs=10)",
+            'print("train_test_split(X, y, test_size=0.2, random_state=13)")\n"""to_json()"""',
         ]
     )
     assert code["evenements"] == [] and code["reseaux"] == []

@@ -9,11 +9,11 @@ import tomllib
 import numpy as np
 import pytest
 import remises
+from test_correction import BAREME, MODELE, manques, parts
 
 from correction import criteres, etudiante, faits
 from outils import verification
 from outils.verification import verifier
-from test_correction import BAREME, MODELE, manques, parts
 
 NOTEBOOKS = ("classification.ipynb", "test_model.ipynb")
 
@@ -57,8 +57,10 @@ def test_la_version_etudiante_n_a_que_ce_qui_est_donne(depot, tmp_path):
     p = parts(bulletin(depot, tmp_path, modele=False))
     assert {q: p[q] for q in BAREME["questions"]} == dict.fromkeys(BAREME["questions"], 0)
     donnes = {
-        "fichier_classification", "fichier_test_model", "donnees_absentes", "classification_lisible", "test_model_lisible",
-        "lecture", "un_parmi_dix", "compilation", "epoques", "augmentation", "epoques_augmentees", "evaluation", "sauvegarde",
+        "fichier_classification", "fichier_test_model", "donnees_absentes", "classification_lisible",
+        "test_model_lisible",
+        "lecture", "un_parmi_dix", "compilation", "epoques", "augmentation", "epoques_augmentees",
+        "evaluation", "sauvegarde",
         "reseau_4", "rechargement", "preparation", "photo_presente",
     }  # fmt: skip
     # « evaluation » reste : le labo évalue aussi d'autres réseaux que celui de la question.
@@ -141,8 +143,8 @@ def test_le_depot_est_pret_a_pousser(depot):
     presents = {f.relative_to(depot).as_posix() for f in depot.rglob("*") if f.is_file()}
     attendus = {
         ".devcontainer/devcontainer.json", ".gitignore", ".github/workflows/classroom.yml", "README.md", "labo.py",
-        ".github/classroom/verifier_remise.py", "requirements.txt", "pyproject.toml", "analyse_image/outils/verification.py",
-        "images/pantalon.jpg", "modele/reference/modele.weights.h5",
+        ".github/classroom/verifier_remise.py", "requirements.txt", "pyproject.toml",
+        "analyse_image/outils/verification.py", "images/pantalon.jpg", "modele/reference/modele.weights.h5",
     }  # fmt: skip
     assert attendus <= presents
     assert not [
@@ -195,7 +197,8 @@ def test_produire_ne_vide_rien_et_refuse_le_corrige(tmp_path):
 
 def test_vider_garde_le_retrait_la_consigne_et_le_reste():
     resolu = (
-        "def f(x):\n    ### BEGIN SOLUTION : doubler x\n    y = 2 * x\n    return y\n    ### END SOLUTION\n\nprint(f(2))\n"
+        "def f(x):\n    ### BEGIN SOLUTION : doubler x\n    y = 2 * x\n    return y\n    ### END SOLUTION\n\n"
+        "print(f(2))\n"
         "### BEGIN HIDDEN TESTS\nassert f(3) == 6\n### END HIDDEN TESTS"
     )
     vide = etudiante.vider(resolu)
@@ -281,7 +284,7 @@ CAS = [
     ("q4", {"modele": reseau(fin="relu")}, "attendu : softmax"),
     ("q4", {"modele": None}, "n'a pas la forme attendue"),
     ("q5", {"modele": reseau(), "X_test": 0, "y_test": 0, "evaluation": [0.3, 0.9]}, None),
-    ("q5", {"modele": reseau(precision=0.8), "X_test": 0, "y_test": 0, "evaluation": [0.3, 0.9]}, "évaluez bien ce réseau"),
+    ("q5", {"modele": reseau(precision=0.8), "X_test": 0, "y_test": 0, "evaluation": [0.3, 0.9]}, "évaluez bien"),
     ("q5", {"modele": reseau(), "X_test": 0, "y_test": 0, "evaluation": [0.3, 91.2]}, "précision dans [0, 1]"),
     ("q6", {"entree": CENTREE}, None),
     ("q6", {"entree": 1 - CENTREE}, "fond est clair"),

@@ -31,8 +31,8 @@ KERAS_2 = {
                     "bias_initializer": {"class_name": "Zeros", "config": {}},
                 },
             },
-            {"class_name": "Flatten", "config": {"name": "flatten", "dtype": "float32", "data_format": "channels_last"}},
-            {"class_name": "Dense", "config": {"name": "dense", "dtype": "float32", "units": 10, "activation": "softmax"}},
+            {"class_name": "Flatten", "config": {"name": "flatten", "dtype": "float32"}},
+            {"class_name": "Dense", "config": {"name": "dense", "units": 10, "activation": "softmax"}},
         ],
     },
     "keras_version": "2.10.0",
@@ -144,9 +144,9 @@ def _octets_0_255(dossier):
     return _entier(dossier, "brut.keras", modele)
 
 
-def _plat(dossier):
-    modele = keras.Sequential([layers.Input((784,)), layers.Dense(10)])
-    return _entier(dossier, "plat.keras", modele)
+def _plat(dossier, forme=(784,), sorties=10):
+    modele = keras.Sequential([layers.Input(forme), layers.Flatten(), layers.Dense(sorties)])
+    return _entier(dossier, f"plat-{len(forme)}-{sorties}.keras", modele)
 
 
 def _fausse_archive(dossier):
@@ -163,8 +163,8 @@ CAS = {
     "Keras 2": (_keras_2, True, None),
     "attend 0–255": (_octets_0_255, True, None),
     "entrée plate": (_plat, True, None),
-    "couleur": (lambda d: _entier(d, "rgb.keras", keras.Sequential([layers.Input((64, 64, 3)), layers.Flatten(), layers.Dense(10)])), True, "pas une image 28×28"),
-    "trois classes": (lambda d: _entier(d, "trois.keras", keras.Sequential([layers.Input((28, 28, 1)), layers.Flatten(), layers.Dense(3)])), True, "3 sorties"),
+    "couleur": (lambda d: _plat(d, (64, 64, 3), 10), True, "pas une image 28×28"),
+    "trois classes": (lambda d: _plat(d, (28, 28, 1), 3), True, "3 sorties"),
     "poids tronqués": (_mille_octets, False, "abîmé"),
     "pointeur LFS": (_lfs, False, "Git LFS"),
     "lien externe": (_lien_externe, False, "refusé"),
