@@ -448,9 +448,10 @@ def _(r):
         "crossentropy" in c["perte"].lower() or c["perte"] in ("?", "None") for c in compiles
     )
     perte = "entropie croisée" if bonne else f"perte « {e['perte'][:40]} »"
+    optimiseur = e["optimiseur"].rsplit(".", 1)[-1][:30]
     return (
         (1 if bonne else 0.5),
-        f"{perte} ; optimiseur {e['optimiseur'].rsplit('.', 1)[-1][:30]}",
+        perte + (f" ; optimiseur {optimiseur}" if optimiseur.isidentifier() else ""),
         r.ou("classification", e),
     )
 

@@ -214,15 +214,14 @@ def _derouler(client, restes):
     """`client.execute()`, puis arrêt de tout ce que le notebook a lancé ; les noms vont dans `restes`."""
     import psutil
 
-    interrompu = True
     try:
         client.execute(env=dict(os.environ))
-        interrompu = False
     finally:
         for p in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error):
-                # Un noyau interrompu est encore là : ce n'est pas un reste du notebook.
-                if not (interrompu and "ipykernel" in " ".join(p.cmdline())):
+                # Le noyau et le compagnon de multiprocessing ne sont pas des restes du notebook.
+                commande = " ".join(p.cmdline())
+                if commande and "ipykernel" not in commande and "resource_tracker" not in commande:
                     restes.add(p.name())
                 p.kill()
 

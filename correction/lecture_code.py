@@ -459,7 +459,7 @@ class Lecteur:
             self.noter("redimension", n)
         if nom in ("invert", "bitwise_not"):
             self.noter("inversion", n)
-        return Valeur(traits=_union(objet, *args, *nommes.values()))
+        return Valeur(traits=_union(objet, *args, *nommes.values()), nom=nom)
 
     def derouler(self, fonction, args, nommes):
         """Appelle une fonction du notebook avec ce qu'on sait de ses arguments."""

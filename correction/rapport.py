@@ -8,12 +8,17 @@ import statistics
 from pathlib import Path
 
 import jinja2
+import markupsafe
 
 GABARITS = Path(__file__).with_name("gabarits")
 COLONNES = (
     ("Nom", False), ("Note", True), ("Labo 1", False), ("Labo 2", False), ("Erreurs", True), ("Affichée", True),
     ("Mesurée", True), ("Données", True), ("Photos", True), ("À vérifier", False),
 )  # fmt: skip
+
+ETATS = {
+    "entière": "exécuté en entier", "partielle": "exécuté en partie", "jamais": "jamais exécuté", "vide": "sans code",
+}  # fmt: skip
 
 
 def fr(nombre):
@@ -30,11 +35,23 @@ def etat(constat):
     return "partiel" if constat.part > 0 else "nul"
 
 
+def coupable(texte):
+    """Texte échappé, où un long chemin peut passer à la ligne après une barre oblique."""
+    return markupsafe.escape(texte).replace("/", markupsafe.Markup("/<wbr>"))
+
+
+def code(texte):
+    """Texte échappé, où ce qui est entre accents graves devient du code."""
+    return markupsafe.Markup(
+        re.sub(r"`([^`]+)`", r"<code>\1</code>", str(markupsafe.escape(texte)))
+    )
+
+
 def _environnement():
     env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(GABARITS), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    env.filters.update(fr=fr, etat=etat)
+    env.filters.update(fr=fr, etat=etat, coupable=coupable, code=code)
     return env
 
 
@@ -54,9 +71,7 @@ def _ligne(bulletin, faits):
         e = notebook["execution"]
         erreurs += len(e["erreurs"])
         ordre = "" if e["ordre"] or not e["faites"] else ", désordre"
-        texte = ("illisible" if not notebook["lisible"] else f"exécution {e['etat']}") + ordre
-        if e["etat"] in ("jamais", "vide") and notebook["lisible"]:
-            texte = "jamais exécuté" if e["etat"] == "jamais" else "sans code"
+        texte = (ETATS[e["etat"]] if notebook["lisible"] else "illisible") + ordre
         bon = notebook["lisible"] and e["etat"] == "entière" and e["ordre"]
         cellules.append(
             _cellule(texte, classe="plein" if bon else "partiel" if e["faites"] else "nul")
@@ -126,8 +141,6 @@ def page_de_classe(bulletins, tous_les_faits, titre, mode):
 
 
 def _style():
-    import markupsafe
-
     return markupsafe.Markup((GABARITS / "style.css").read_text(encoding="utf-8"))
 
 
@@ -146,7 +159,12 @@ def fiche_html(bulletin, titre):
 def _md(texte):
     """Texte d'un étudiant rendu inerte en Markdown : ni HTML, ni lien, ni image, ni tableau cassé."""
     texte = re.sub(r"\s+", " ", str(texte))
-    return re.sub(r"([\\`*_{}\[\]<>#|!~])", r"\\\1", texte)
+    # Dans un passage de code (entre accents graves), tout est déjà inerte, sauf le séparateur de tableau.
+    morceaux = re.split(r"(`[^`|]+`)", texte)
+    return "".join(
+        m if rang % 2 else re.sub(r"([\\`*_{}\[\]<>#|!~])", r"\\\1", m)
+        for rang, m in enumerate(morceaux)
+    )
 
 
 def fiche_md(bulletin, titre):

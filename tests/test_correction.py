@@ -388,7 +388,8 @@ def test_mise_a_l_echelle(eleve, tmp_path, cas):
 
 RESEAUX = {
     "liste": """reseau = keras.Sequential([keras.Input(shape=(28, 28, 1)), keras.layers.Conv2D(filters=32,
-        kernel_size=3, activation="relu"), keras.layers.MaxPool2D(2), keras.layers.Dropout(rate=.2), keras.layers.Flatten(),
+        kernel_size=3, activation="relu"), keras.layers.MaxPool2D(2), keras.layers.Dropout(rate=.2),
+        keras.layers.Flatten(),
         keras.layers.Dense(units=128, activation=keras.activations.relu), keras.layers.Dense(10, "softmax")])""",
     "fonctionnel": """entree = tf.keras.layers.Input((28, 28, 1))
 x = tf.keras.layers.Conv2D(32, (3, 3))(entree)
