@@ -567,8 +567,8 @@ def _(r):
 def _(r):
     predictions = r.evenements("test_model", "predict")
     notebook = r.labo["test_model"]
-    if notebook and notebook["sorties"]["reponses"]:
-        cellule, reponse = notebook["sorties"]["reponses"][0]
+    if notebook and r.faits["photos"]["reponses"]:
+        cellule, reponse, *_ = r.faits["photos"]["reponses"][0]
         return 1, f"« {reponse} »", f"{notebook['chemin']}, cellule de code {cellule}"
     oui = "une prédiction dans le code, mais aucune réponse affichée"
     return _etape(r, "test_model", predictions, oui, "aucune prédiction", 0.5)

@@ -20,6 +20,10 @@ MOTS_CLASSES = {
     "robe": 3, "dress": 3, "manteau": 4, "coat": 4, "sandale": 5, "sandal": 5, "chemise": 6, "basket": 7,
     "sneaker": 7, "sac": 8, "bag": 8, "botte": 9, "bottine": 9, "boot": 9,
 }  # fmt: skip
+NOMS_CLASSES = re.compile(
+    "Un T-shirt/haut|Un pantalon|Un pull|Une robe|Un manteau|Des sandales|Une chemise|Des baskets|Un sac"
+    "|Des bottes de cheville"
+)
 CLASSES = (
     "t shirt haut",
     "pantalon",
@@ -67,7 +71,14 @@ def _scores(faits):
         e["nom"] for e in faits["code"]["evenements"] if e["genre"] in ("fonction", "import")
     }
     convolutions = any(c[0] == "Conv2D" for r in faits["code"]["reseaux"] for c in r["couches"])
-    classification = (
+    # D'autres cours remettent d'autres notebooks : il faut un signe que celui-ci parle d'images de vêtements.
+    chemins = " ".join(
+        e["chemin"] for e in faits["code"]["evenements"] if e["genre"] == "lecture_csv"
+    )
+    vetements = convolutions or bool(
+        re.search(r"fashion|mnist|zalando|obtenir_csv", chemins, re.IGNORECASE)
+    )
+    classification = vetements * (
         4 * ("fit" in genres) + 2 * convolutions + 2 * ("decoupe" in genres) + ("sauvegarde" in genres)
         + ("evaluate" in genres) + ("lecture_csv" in genres)
     )  # fmt: skip
@@ -112,6 +123,7 @@ def lire_notebook(chemin, relatif):
         "sorties": notebook.lire_sorties(cellules),
         "code": lecture_code.analyser([c["source"] for c in cellules]),
         "questions": _questions(cellules),
+        "classes_affichees": _classes_affichees(cellules),
         "empreinte_code": hashlib.sha256(
             "\n".join(c["source"].strip() for c in cellules).encode()
         ).hexdigest(),
@@ -139,55 +151,62 @@ def _questions(cellules):
     return etats
 
 
+def _classes_affichees(cellules):
+    """[[cellule, nom de classe]] ; une cellule qui en affiche plus de trois énumère, elle ne répond pas."""
+    trouvees = []
+    for rang, cellule in enumerate(cellules, start=1):
+        noms = list(dict.fromkeys(NOMS_CLASSES.findall(cellule["texte"])))
+        trouvees += [[rang, nom] for nom in noms] if len(noms) <= 3 else []
+    return trouvees[:40]
+
+
 def _contenu(faits):
+    """Rôle que dit le contenu : « classification », « test_model », « deux » ou None."""
     classification, test = faits["scores"]
     if classification >= 5 and test >= 6:
         return "deux"
-    if max(classification, test) < 2:
-        return None
-    return "classification" if classification >= test else "test_model"
+    if classification >= max(2, test):
+        return "classification"
+    return "test_model" if test >= 5 else None
 
 
 def attribuer(notebooks):
-    """{rôle: notebook ou None} : le contenu décide, puis l'exécution, puis le nom et le dossier."""
+    """{rôle: notebook ou None} : le contenu décide, puis le nom, l'exécution et le dossier."""
+    # Nos autres labos entraînent aussi des réseaux : ils ne sont ni l'un ni l'autre.
+    notebooks = [n for n in notebooks if n["chemin"].rsplit("/", 1)[-1] not in autres_labos()]
     choix = {}
     for role in ROLES:
 
         def rang(n, role=role):
-            exact = n["role_du_nom"] == role and n["nom_juste"] and n["dossier_juste"]
+            nomme = n["role_du_nom"] == role
+            exact = nomme and n["nom_juste"] and n["dossier_juste"]
             return (
-                n["execution"]["faites"] > 0, exact, n["role_du_nom"] == role and n["nom_juste"],
-                n["role_du_nom"] == role, n["lisible"], n["scores"][role == "test_model"], -n["chemin"].count("/"),
-                n["chemin"],
+                _contenu(n) in (role, "deux") or (exact and not n["lisible"]), nomme, n["execution"]["faites"] > 0,
+                exact, nomme and n["nom_juste"], n["lisible"], n["scores"][role == "test_model"],
+                -n["chemin"].count("/"), n["chemin"],
             )  # fmt: skip
 
         candidats = [
             n
             for n in notebooks
-            if _contenu(n) == role or (_contenu(n) is None and n["role_du_nom"] == role)
+            if _contenu(n) == role or (_contenu(n) in (None, "deux") and n["role_du_nom"] == role)
         ]
-        if not candidats:
-            candidats = [n for n in notebooks if _contenu(n) == "deux" or n["role_du_nom"] == role]
-            autre = "test_model" if role == "classification" else "classification"
-            candidats = [n for n in candidats if _contenu(n) != autre]
-        elif all(_contenu(n) is None for n in candidats):
-            candidats += [
-                n for n in notebooks if _contenu(n) == "deux" and n["role_du_nom"] == role
-            ]
-        # « deux » au bon nom passe avant un brouillon qui n'a que le bon contenu.
-        candidats += [
-            n
-            for n in notebooks
-            if _contenu(n) == "deux" and n["role_du_nom"] == role and n not in candidats
-        ]
+        # À défaut, un notebook qui fait les deux labos, quel que soit son nom.
+        candidats = candidats or [n for n in notebooks if _contenu(n) == "deux"]
         choix[role] = max(candidats, key=rang) if candidats else None
     return choix
+
+
+@functools.cache
+def autres_labos():
+    """Noms des notebooks de la série qui ne sont pas les deux labos corrigés."""
+    return {c.name for c in (RACINE / "analyse_image").glob("*.ipynb")} - set(ROLES.values())
 
 
 # --- Modèles ----------------------------------------------------------------------------------
 
 
-def trouver_modeles(chemins, racine):
+def trouver_modeles(chemins, racine, bases=()):
     """Modèles possibles, du plus probable au moins probable : {json, poids, entier, exact} (chemins)."""
     architectures, poids, entiers = [], [], []
     for chemin in chemins:
@@ -227,8 +246,9 @@ def trouver_modeles(chemins, racine):
         premier = c["entier"] or c["json"]
         relatif = premier.relative_to(racine) if premier.is_relative_to(racine) else premier
         c["exact"] = bool(
-            c["poids"] and relatif.as_posix().endswith("modele/modele.json")
-            and c["poids"].name == "modele.weights.h5" and c["poids"].parent == premier.parent
+            c["poids"] and premier.name == "modele.json" and c["poids"].name == "modele.weights.h5"
+            and premier.parent in [Path(d) / "modele" for d in (racine, *bases)]
+            and c["poids"].parent == premier.parent
         )  # fmt: skip
         return (
             c["exact"],
@@ -327,7 +347,7 @@ def lire_photos(inventaire, racine, faits_test):
                     [e["chemin"], e["cellule"], _place(e["chemin"], dossier, noms, bases)]
                 )
         uniques = {c[0]: c for c in chemins}
-        for cellule, reponse in faits_test["sorties"]["reponses"]:
+        for cellule, reponse in faits_test["sorties"]["reponses"] or _reponses_libres(faits_test):
             avant = [c[0] for c in chemins if c[1] <= cellule]
             reponses.append(
                 [
@@ -339,6 +359,12 @@ def lire_photos(inventaire, racine, faits_test):
             )
         chemins = list(uniques.values())
     return {"fichiers": fichiers, "chemins": chemins[:60], "reponses": reponses[:60]}
+
+
+def _reponses_libres(faits):
+    """Réponses dites autrement que « Selon moi… » : un nom de classe affiché par une cellule qui prédit."""
+    predit = {e["cellule"] for e in faits["code"]["evenements"] if e["genre"] == "predict"}
+    return [[rang, nom] for rang, nom in faits["classes_affichees"] if rang in predit]
 
 
 def _place(chemin, dossier, noms, bases):
@@ -403,6 +429,11 @@ def etablir(soumission, travail):
             roles[role] = lire_notebook(chemin, chemin.relative_to(racine))
     base = racines[0] if racines else Path(travail)
     chemins = [c for c, _ in inventaire]
+    bases = {
+        Path(n["absolu"]).parents[1]
+        for n in roles.values()
+        if n and "absolu" in n and n["dossier_juste"]
+    }
     memes = roles["classification"] is not None and roles["classification"] is roles["test_model"]
     return {
         "nom": soumission["nom"],
@@ -416,7 +447,7 @@ def etablir(soumission, travail):
         "modeles": [
             {k: str(v) if isinstance(v, Path) else v for k, v in c.items()}
             | {"montre": _montrer(c, base)}
-            for c in trouver_modeles(chemins, base)
+            for c in trouver_modeles(chemins, base, bases)
         ],
         "poids_seuls": [c.name for c in chemins if c.suffix.lower() in (".h5", ".hdf5")][:10],
         "donnees": lire_donnees(chemins, base, git),

@@ -225,7 +225,11 @@ def lire_sorties(cellules):
                 continue
             trouve = PRECISION.search(ligne)
             if "evaluate" in source:
-                trouve = trouve or PROGRESSION.search(ligne)
+                # Tout dans une cellule : les lignes de l'entraînement ne sont pas celles de l'évaluation.
+                if not epoques or re.match(r"\s*(313/313|10000/10000)\b", ligne):
+                    trouve = trouve or PROGRESSION.search(ligne)
+                elif "step" in ligne or "loss" in ligne.lower():
+                    trouve = None
                 if paire := LISTE.search(ligne):
                     valeur = _valeur(paire[3], paire[4])
                     faits["precisions"] += [[rang, valeur]] if valeur else []

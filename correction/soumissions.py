@@ -297,6 +297,8 @@ def racine_logique(racine):
             entrees = [e for e in racine.iterdir() if not e.name.startswith((".", "__MACOSX"))]
         except OSError:
             break
+        if (racine / ".git").exists():
+            break
         seul = len(entrees) == 1 and entrees[0].is_dir() and not entrees[0].is_symlink()
         if not seul or simplifier(entrees[0].name) in (
             "analyse image",

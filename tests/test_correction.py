@@ -811,3 +811,102 @@ def test_le_rapport_rend_inerte_ce_que_les_etudiants_ecrivent(tmp_path):
     lignes = octets.decode("utf-8-sig").splitlines()
     assert lignes[0].startswith("Nom;Note (/100);") and lignes[1].startswith("\"'=cmd|")
     assert ";100;" in lignes[1]
+
+
+# --- Ce qui n'est pas le labo ---------------------------------------------------------------------
+
+
+def test_les_notebooks_d_un_autre_cours_ne_sont_pas_pris_pour_le_labo(eleve, tmp_path):
+    sonar = """import pandas as pnd
+from sklearn.model_selection import train_test_split
+from keras.models import Sequential
+from keras.layers import Dense
+donnees = pnd.read_csv("datas/sonar.csv")
+X_train, X_test, y_train, y_test = train_test_split(donnees, donnees, test_size=0.2)
+modele = Sequential([Dense(60, activation="relu"), Dense(2)])
+modele.compile("adam", "mse")
+modele.fit(X_train, y_train, epochs=300)
+modele.evaluate(X_test, y_test)"""
+    visages = "import cv2\nimage = cv2.imread('x.jpg')\nzones = cv2.CascadeClassifier('x.xml').detectMultiScale(image)"
+    remises.ecrire(
+        eleve / "sonar.ipynb", remises.notebook([(sonar, [remises.flux("Précision: 0.8")])])
+    )
+    remises.ecrire(eleve / "visages.ipynb", remises.notebook([(visages, [])]))
+    f = lire(eleve, tmp_path)
+    assert f["notebooks"] == {"classification": None, "test_model": None}
+    remises.remise(eleve)
+    assert manques(noter(eleve, tmp_path)) == {}
+
+
+def test_un_autre_labo_de_la_serie_ne_remplace_pas_le_labo_1(eleve, tmp_path, monkeypatch):
+    monkeypatch.setattr(faits, "autres_labos", lambda: {"deux_convolutions.ipynb"})
+    remises.remise(eleve, classification(executer=False))
+    remises.ecrire(eleve / "analyse_image" / "deux_convolutions.ipynb", classification())
+    assert (
+        lire(eleve, tmp_path)["notebooks"]["classification"]["chemin"]
+        == "analyse_image/classification.ipynb"
+    )
+
+
+@pytest.mark.parametrize(
+    ("original", "choisi"),
+    [
+        ("jamais exécuté", "analyse_image/classification (2).ipynb"),
+        ("vide", "analyse_image/classification (2).ipynb"),
+        ("exécuté", "analyse_image/classification.ipynb"),
+        ("illisible", "analyse_image/classification (2).ipynb"),
+    ],
+)
+def test_entre_deux_exemplaires_celui_qui_a_servi(eleve, tmp_path, original, choisi):
+    contenu = {
+        "jamais exécuté": classification(executer=False),
+        "vide": remises.notebook([]),
+        "exécuté": classification(),
+        "illisible": "{",
+    }[original]
+    remises.remise(eleve, contenu)
+    remises.ecrire(eleve / "analyse_image" / "classification (2).ipynb", classification())
+    remises.ecrire(
+        eleve / "analyse_image" / ".ipynb_checkpoints" / "classification-checkpoint.ipynb",
+        classification(),
+    )
+    assert lire(eleve, tmp_path)["notebooks"]["classification"]["chemin"] == choisi
+
+
+def test_un_notebook_illisible_a_sa_place_n_est_pas_remplace_par_un_brouillon(eleve, tmp_path):
+    remises.remise(eleve, "{")
+    remises.ecrire(eleve / "essais" / "Untitled.ipynb", classification())
+    assert (
+        lire(eleve, tmp_path)["notebooks"]["classification"]["chemin"]
+        == "analyse_image/classification.ipynb"
+    )
+
+
+def test_le_modele_dans_analyse_image_est_dit_ailleurs(eleve, tmp_path):
+    remises.remise(eleve)
+    (eleve / "modele").rename(eleve / "analyse_image" / "modele")
+    assert manques(noter(eleve, tmp_path)) == {"modele_fichiers": 0.75}
+
+
+def test_un_projet_dans_un_sous_dossier_du_depot_est_a_sa_place(eleve, tmp_path):
+    remises.remise(eleve / "labos" / "labo3")
+    remises.ecrire(eleve / "labos" / "labo2" / "README.md", "autre labo")
+    assert manques(noter(eleve, tmp_path)) == {}
+
+
+def test_une_reponse_dite_autrement_compte(eleve, tmp_path):
+    cellules = remises.cellules_test()[:-1] + [
+        (remises.PREDIRE, [remises.flux("C'est Un pantalon !\n")])
+    ]
+    p = parts(noter(remises.remise(eleve, test=remises.notebook(cellules)), tmp_path))
+    assert p["photo_predite"] == 1 and p["prediction"] == 1
+
+
+def test_dans_une_seule_cellule_les_lignes_d_entrainement_ne_sont_pas_des_mesures():
+    texte = "Epoch 1/1\n100/188 - accuracy: 0.70 - loss: 0.9\n"
+    texte += "188/188 - accuracy: 0.80 - loss: 0.5 - val_accuracy: 0.85\n"
+    texte += "313/313 - 1s - accuracy: 0.9082 - loss: 0.26\nPrécision: 0.9082\n"
+    lues = notebook.lire_sorties([{"source": "m.fit(x)\nm.evaluate(x)", "texte": texte}])[
+        "precisions"
+    ]
+    assert [v for _, v in lues] == [0.9082, 0.9082]
