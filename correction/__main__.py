@@ -13,7 +13,6 @@ import os
 import sys
 import tempfile
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 RACINE = Path(__file__).resolve().parents[1]
@@ -105,8 +104,40 @@ def _mesurer_modeles(tous, travail, ouvriers, barre):
         barre.total += sum(bool(c) for c in restants.values())
 
 
+def _lire_toutes(liste, travail, ouvriers):
+    with (
+        tqdm(total=len(liste), desc="Lecture", disable=not liste) as barre,
+        limites.equipe(ouvriers) as groupe,
+    ):
+
+        def lire(soumission):
+            faits = _lire(soumission, travail)
+            barre.update()
+            return faits
+
+        return list(groupe.map(lire, liste))
+
+
+def _executer_toutes(tous, travail, proteges, ouvriers, garder):
+    from correction import execution
+    from outils import donnees
+
+    csvs = donnees.obtenir_csv()
+    with tqdm(total=len(tous), desc="Exécution") as barre, limites.equipe(ouvriers) as groupe:
+
+        def relancer(faits):
+            dossier = Path(travail) / faits["cle"]
+            faits["execution"] = execution.executer(faits, dossier, csvs, proteges)
+            if not limites.ARRET.is_set():  # un résultat interrompu sera refait
+                garder(faits)
+            barre.update()
+
+        list(groupe.map(relancer, tous))
+
+
 def noter(dossier, bareme=None, sortie=None, executer=False, recommencer=False, ouvriers=None):
     """Corrige toutes les remises de `dossier` et écrit le rapport ; rend les bulletins."""
+    limites.ARRET.clear()
     bareme = criteres.lire_bareme(bareme or criteres.BAREME)
     liste = soumissions.trouver(dossier)
     sortie = Path(sortie or "rapport")
@@ -115,64 +146,37 @@ def noter(dossier, bareme=None, sortie=None, executer=False, recommencer=False, 
     (sortie / ".gitignore").write_text("*\n", encoding="utf-8")  # des notes ne se versent pas
     ouvriers = ouvriers or min(4, os.cpu_count() or 1)
     signatures = {s.cle: _signature(s) for s in liste}
-    tous, a_lire = {}, []
-    for s in liste:
-        connus = (
-            None if recommencer else _relire(etats / f"{s.cle}.json", signatures[s.cle], executer)
-        )
-        if connus:
-            tous[s.cle] = connus
-        else:
-            a_lire.append(s)
+    tous = {}
+    if not recommencer:
+        connus = {
+            s.cle: _relire(etats / f"{s.cle}.json", signatures[s.cle], executer) for s in liste
+        }
+        tous = {cle: faits for cle, faits in connus.items() if faits}
     if tous:
         print(f"{len(tous)} remise(s) inchangée(s) : reprises du rapport précédent.")
+
+    def garder(faits):
+        _garder(etats, faits, signatures[faits["cle"]])
+
     # ignore_cleanup_errors : une remise peut laisser des fichiers sans droits.
     with tempfile.TemporaryDirectory(prefix="correction-", ignore_cleanup_errors=True) as travail:
-        with (
-            tqdm(total=len(a_lire), desc="Lecture", disable=not a_lire) as barre,
-            ThreadPoolExecutor(ouvriers) as groupe,
-        ):
-
-            def lire(s):
-                faits = _lire(s, travail)
-                barre.update()
-                return faits
-
-            nouveaux = list(groupe.map(lire, a_lire))
+        nouveaux = _lire_toutes([s for s in liste if s.cle not in tous], travail, ouvriers)
         a_mesurer = [f for f in nouveaux if any(m["entier"] or m["poids"] for m in f["modeles"])]
         if a_mesurer:
             with tqdm(total=len(a_mesurer), desc="Modèles") as barre:
                 _mesurer_modeles(a_mesurer, travail, ouvriers, barre)
-        if not executer:
-            for f in nouveaux:
-                _garder(etats, f, signatures)
-        elif nouveaux:
-            from correction import execution
-
-            with (
-                tqdm(total=len(nouveaux), desc="Exécution") as barre,
-                ThreadPoolExecutor(ouvriers) as groupe,
-            ):
-
-                def relancer(f):
-                    f["execution"] = execution.executer(
-                        f, Path(travail) / f["cle"], [dossier, sortie]
-                    )
-                    _garder(etats, f, signatures)
-                    barre.update()
-
-                list(groupe.map(relancer, nouveaux))
-        tous.update({f["cle"]: f for f in nouveaux})
+        if executer and nouveaux:
+            _executer_toutes(nouveaux, travail, [dossier, sortie], ouvriers, garder)
+        else:
+            for faits in nouveaux:
+                garder(faits)
+    tous.update({f["cle"]: f for f in nouveaux})
     bulletins = [criteres.noter(tous[s.cle], bareme) for s in liste]
     signalements = criteres.signaler(list(tous.values()))
     for b in bulletins:
         b.signalements = signalements[b.cle]
-    mode = (
-        "lecture et nouvelle exécution (mode rapide)"
-        if executer
-        else "lecture, sans nouvelle exécution"
-    )
-    rapport.ecrire(bulletins, tous, sortie, Path(dossier).resolve().name, mode)
+    mode = "nouvelle exécution en mode rapide" if executer else "sans nouvelle exécution"
+    rapport.ecrire(bulletins, tous, sortie, Path(dossier).resolve().name, f"lecture, {mode}")
     return bulletins
 
 
@@ -186,12 +190,12 @@ def _relire(chemin, signature, executer):
     return etat["faits"]
 
 
-def _garder(etats, faits, signatures):
+def _garder(etats, faits, signature):
     from outils.fichiers import ecriture_atomique
 
     with ecriture_atomique(etats / f"{faits['cle']}.json") as provisoire:
         provisoire.write_text(
-            json.dumps({"signature": signatures[faits["cle"]], "faits": faits}), encoding="utf-8"
+            json.dumps({"signature": signature, "faits": faits}), encoding="utf-8"
         )
 
 

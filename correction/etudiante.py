@@ -80,7 +80,7 @@ def version_etudiante(notebook, nom="notebook"):
 def remplir(etudiant, corrige):
     """Notebook étudiant où chaque cellule vidée retrouve la source du corrigé, d'après les identifiants.
 
-    Sert à vérifier l'aller-retour, et à remettre les tests cachés d'une cellule avant de corriger.
+    Sert à vérifier l'aller-retour : une version étudiante remplie redonne le corrigé.
     """
     sources = {c.get("id"): c["source"] for c in corrige["cells"]}
     copie = json.loads(json.dumps(etudiant))

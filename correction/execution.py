@@ -200,13 +200,13 @@ def _noyau():
     """Gestionnaire d'un noyau python3 joint par des sockets de fichiers : il marche sans aucun réseau."""
     from jupyter_client.manager import AsyncKernelManager
 
+    if os.name != "posix":
+        return AsyncKernelManager(kernel_name="python3")
     # Un chemin court : le système borne à une centaine de caractères celui d'une socket.
     dossier = tempfile.mkdtemp(prefix="n-", dir=os.environ["JUPYTER_RUNTIME_DIR"])
+    fichier, prefixe = os.path.join(dossier, "n.json"), os.path.join(dossier, "n")
     return AsyncKernelManager(
-        kernel_name="python3",
-        transport="ipc",
-        connection_file=os.path.join(dossier, "n.json"),
-        ip=os.path.join(dossier, "n"),
+        kernel_name="python3", transport="ipc", connection_file=fichier, ip=prefixe
     )
 
 
@@ -279,10 +279,9 @@ def principal(ordre, resultat, journal):
 # --- Du côté de qui corrige -------------------------------------------------------------------
 
 
-def _preparer_copie(faits, copie):
+def _preparer_copie(faits, copie, csvs):
     """Copie la remise (sans données ni .git), y met données, outils officiels et réglages ; rend les notebooks."""
     from correction import soumissions
-    from outils import donnees
 
     ou = {}
     for numero, racine in enumerate(map(Path, faits["racines"])):
@@ -304,33 +303,37 @@ def _preparer_copie(faits, copie):
             and ou[n["absolu"]] not in notebooks.values()
         ):
             notebooks[role] = ou[n["absolu"]]
-    base = copie / "0"
-    for n in notebooks.values():
+    base, premier = copie / "0", {}
+    for role, n in notebooks.items():
         # L'énoncé lit datas/ à côté du notebook ou un cran plus haut.
-        for dossier in {base / "datas", n.parent / "datas", n.parent.parent / "datas"}:
-            if dossier.is_relative_to(copie):
-                dossier.mkdir(parents=True, exist_ok=True)
-                for csv in donnees.CSV:
-                    if not (dossier / csv).exists():
-                        shutil.copyfile(donnees.dossier_datas() / csv, dossier / csv)
-                (dossier / "zalando").mkdir(exist_ok=True)
-                for csv in donnees.CSV:
-                    with contextlib.suppress(OSError):
-                        (dossier / "zalando" / csv).symlink_to(dossier / csv)
-        outils = n.parent / "outils"
-        if (
-            outils.is_dir()
-        ):  # nos labos : les outils et la vérification du dépôt, pas ceux de l'étudiant
-            shutil.rmtree(outils)
+        voisins = {n.parent / "datas", n.parent.parent / "datas"}
+        for dossier in {base / "datas", *(d for d in voisins if d.is_relative_to(copie))}:
+            for csv in csvs:
+                for cible in (dossier / csv.name, dossier / "zalando" / csv.name):
+                    cible.parent.mkdir(parents=True, exist_ok=True)
+                    _poser(csv, cible, premier)
+        if faits["notebooks"][role]["serie"]:
+            # Nos labos : les outils et la vérification du dépôt, pas ceux de la remise.
+            shutil.rmtree(n.parent / "outils", ignore_errors=True)
             shutil.copytree(
                 RACINE / "analyse_image" / "outils",
-                outils,
+                n.parent / "outils",
                 ignore=shutil.ignore_patterns("__pycache__"),
             )
             for nom in ("mesures", "images", "modele"):
-                if (RACINE / nom).is_dir():
-                    _completer(RACINE / nom, n.parent.parent / nom)
+                _completer(RACINE / nom, n.parent.parent / nom)
     return notebooks
+
+
+def _poser(csv, cible, premier):
+    """Met un CSV à une place : une seule vraie copie par remise (155 Mo), des liens vers elle ensuite."""
+    cible.unlink(missing_ok=True)
+    if csv.name in premier:
+        with contextlib.suppress(OSError):
+            os.link(premier[csv.name], cible)
+            return
+    shutil.copyfile(csv, cible)
+    premier[csv.name] = cible
 
 
 def _completer(source, cible):
@@ -375,9 +378,10 @@ def _environnement(copie, maison):
     return env
 
 
-def executer(faits, travail, proteges=(), duree_cellule=DUREE_CELLULE):
+def executer(faits, travail, csvs, proteges=(), duree_cellule=DUREE_CELLULE):
     """Exécute les notebooks d'une remise dans une copie ; rend {rôle: bilan}. Ne lève rien.
 
+    `csvs` : les deux CSV de Fashion-MNIST, copiés près des notebooks ;
     `proteges` : dossiers à rendre non modifiables là où le système le permet (remises, rapport, dépôt).
     """
     # Un chemin court (les sockets du noyau) mais profond : « ../.. » reste dans le dossier de travail.
@@ -385,7 +389,7 @@ def executer(faits, travail, proteges=(), duree_cellule=DUREE_CELLULE):
     maison = copie / "m"
     try:
         maison.mkdir(parents=True, exist_ok=True)
-        notebooks = _preparer_copie(faits, copie)
+        notebooks = _preparer_copie(faits, copie, csvs)
         if not notebooks:
             return {}
         ordre, resultat, journal = (

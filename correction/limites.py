@@ -10,14 +10,20 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import psutil
 
 MARQUE = "CORRECTION_JETON"
 GO = 1024**3
+ARRET = (
+    threading.Event()
+)  # levé par Ctrl+C : chaque `lancer` en cours tue son programme et rend la main
 PROCESSUS_MAX = 150  # une forêt de processus plus grande est une « fork bomb »
 
 
@@ -30,6 +36,18 @@ class Fin:
     secondes: float
     orphelins: list
     erreur: str = ""
+
+
+@contextlib.contextmanager
+def equipe(ouvriers):
+    """Groupe de fils d'exécution dont une interruption arrête aussi les programmes lancés."""
+    with ThreadPoolExecutor(ouvriers) as groupe:
+        try:
+            yield groupe
+        except BaseException:
+            ARRET.set()
+            groupe.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def se_limiter(memoire=None, fichier=None, secondes=None):
@@ -119,57 +137,56 @@ def lancer(commande, duree, memoire=None, env=None, dossier=None, silence=None, 
     env = {**(os.environ if env is None else env), MARQUE: jeton}
     debut, raison = time.monotonic(), ""
     dernier, tour = debut, 0
-    enfant = subprocess.Popen(
-        [str(mot) for mot in commande], cwd=dossier, env=env, stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
-    )  # fmt: skip
-    processus = psutil.Process(enfant.pid)
-    os.set_blocking(enfant.stderr.fileno(), False)
-    erreur, vie = b"", None
-    while enfant.poll() is None and not raison:
-        time.sleep(0.05 if tour < 40 else 0.3)
-        tour += 1
-        with contextlib.suppress(OSError):
-            erreur = (erreur + (enfant.stderr.read() or b""))[-4_000:]
-        maintenant = time.monotonic()
-        if maintenant - debut > duree:
-            raison = f"arrêté : plus de {duree:.0f} s"
-        if silence:
-            with contextlib.suppress(OSError):
-                etat = os.stat(signal_de_vie).st_mtime_ns
-                if etat != vie:
-                    vie, dernier = etat, maintenant
-            if maintenant - dernier > silence:
-                raison = f"arrêté : sans nouvelles depuis {silence:.0f} s"
-        if memoire and tour % 3 == 0:
-            famille, total = [], 0
-            with contextlib.suppress(psutil.Error):
-                famille = [processus, *processus.children(recursive=True)]
-            for p in famille:
+    with tempfile.TemporaryFile() as journal:
+        enfant = subprocess.Popen(
+            [str(mot) for mot in commande], cwd=dossier, env=env, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=journal, start_new_session=True,
+        )  # fmt: skip
+        processus = psutil.Process(enfant.pid)
+        vie = None
+        while enfant.poll() is None and not raison:
+            time.sleep(0.05 if tour < 40 else 0.3)
+            tour += 1
+            maintenant = time.monotonic()
+            if ARRET.is_set():
+                raison = "interrompu"
+            elif maintenant - debut > duree:
+                raison = f"arrêté : plus de {duree:.0f} s"
+            if silence:
+                with contextlib.suppress(OSError):
+                    etat = os.stat(signal_de_vie).st_mtime_ns
+                    if etat != vie:
+                        vie, dernier = etat, maintenant
+                if maintenant - dernier > silence:
+                    raison = f"arrêté : sans nouvelles depuis {silence:.0f} s"
+            if memoire and tour % 3 == 0:
+                famille, total = [], 0
                 with contextlib.suppress(psutil.Error):
-                    total += p.memory_info().rss
-            if total > memoire:
-                raison = f"arrêté : plus de {memoire / GO:.1f} Go de mémoire"
-            elif len(famille) > PROCESSUS_MAX:
-                raison = f"arrêté : plus de {PROCESSUS_MAX} processus à la fois"
-    orphelins = _famille(processus, jeton)
-    noms = []
-    for p in orphelins:
-        with contextlib.suppress(psutil.Error):
-            noms.append(p.name())
-    if enfant.poll() is None:
-        orphelins.append(processus)
-    _tuer(orphelins)
-    while restes := _famille(processus, jeton):  # ce qui est né pendant qu'on tuait
-        _tuer(restes)
-        if time.monotonic() - debut > duree + 30:
-            break
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        enfant.wait(timeout=10)
-    with contextlib.suppress(OSError):
-        erreur = (erreur + (enfant.stderr.read() or b""))[-4_000:]
-    enfant.stderr.close()
-    code = enfant.returncode if not raison else None
-    if code is not None and code < 0:
-        raison = f"mort (signal {-code})"
+                    famille = [processus, *processus.children(recursive=True)]
+                for p in famille:
+                    with contextlib.suppress(psutil.Error):
+                        total += p.memory_info().rss
+                if total > memoire:
+                    raison = f"arrêté : plus de {memoire / GO:.1f} Go de mémoire"
+                elif len(famille) > PROCESSUS_MAX:
+                    raison = f"arrêté : plus de {PROCESSUS_MAX} processus à la fois"
+        orphelins = _famille(processus, jeton)
+        noms = []
+        for p in orphelins:
+            with contextlib.suppress(psutil.Error):
+                noms.append(p.name())
+        if enfant.poll() is None:
+            orphelins.append(processus)
+        _tuer(orphelins)
+        while restes := _famille(processus, jeton):  # ce qui est né pendant qu'on tuait
+            _tuer(restes)
+            if time.monotonic() - debut > duree + 30:
+                break
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            enfant.wait(timeout=10)
+        journal.seek(max(0, journal.seek(0, os.SEEK_END) - 4_000))
+        erreur = journal.read()
+        code = enfant.returncode if not raison else None
+        if code is not None and code < 0:
+            raison = f"mort (signal {-code})"
     return Fin(code, raison, time.monotonic() - debut, noms, erreur.decode("utf-8", "replace"))

@@ -349,7 +349,6 @@ def examiner_tous(taches, travail, X_test, y_test, avancer=lambda: None, duree=6
     Un processus qui meurt ou se tait plus de `duree` secondes coûte le modèle en cours, pas les autres.
     """
     import threading
-    from concurrent.futures import ThreadPoolExecutor
 
     import numpy as np
 
@@ -394,7 +393,7 @@ def examiner_tous(taches, travail, X_test, y_test, avancer=lambda: None, duree=6
                 file = file[1:]
 
     ouvriers = max(1, min(ouvriers, len(taches)))
-    with ThreadPoolExecutor(ouvriers) as groupe:
+    with limites.equipe(ouvriers) as groupe:
         list(groupe.map(ouvrier, range(ouvriers)))
     return resultats
 

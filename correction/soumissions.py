@@ -62,7 +62,12 @@ def trouver(dossier):
     if dossier.is_file():
         return _nommer({dossier.stem: [dossier]})
     entrees = sorted(
-        (e for e in dossier.iterdir() if not e.name.startswith(".") and e.name not in IGNORES),
+        (
+            e
+            for e in dossier.iterdir()
+            # Un dossier qui porte .etat est un rapport déjà écrit.
+            if not e.name.startswith(".") and e.name not in IGNORES and not (e / ".etat").exists()
+        ),
         key=lambda e: e.name.lower(),
     )
     if _est_une_remise(dossier, entrees):

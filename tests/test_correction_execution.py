@@ -51,14 +51,13 @@ def endormis():
 
 
 @pytest.fixture
-def petites_donnees(tmp_path, monkeypatch):
+def petites_donnees(tmp_path):
     """Deux CSV minuscules : ces tests ne portent pas sur les données."""
-    dossier = tmp_path / "datas-partage"
-    dossier.mkdir()
-    for nom in donnees.CSV:
-        (dossier / nom).write_text(",".join(donnees.COLONNES) + "\n" + ",".join(["1"] * 785) + "\n")
-    monkeypatch.setenv("LABO_DATAS", str(dossier))
-    return dossier
+    (tmp_path / "csv").mkdir()
+    chemins = [tmp_path / "csv" / nom for nom in donnees.CSV]
+    for chemin in chemins:
+        chemin.write_text(",".join(donnees.COLONNES) + "\n" + ",".join(["1"] * 785) + "\n")
+    return chemins
 
 
 @pytest.mark.skipif(os.name == "nt", reason="limites POSIX")
@@ -71,7 +70,7 @@ def test_tout_ce_qui_finit_mal_est_survecu_et_dit(tmp_path, monkeypatch, petites
     original = remise_hostile(tmp_path / "remises" / "hostile")
     avant = {f: f.read_bytes() for f in original.rglob("*") if f.is_file()}
     bilans = execution.executer(
-        lire(original, tmp_path), tmp_path / "travail", [tmp_path / "remises"], duree_cellule=8
+        lire(original, tmp_path), tmp_path / "travail", petites_donnees, [tmp_path / "remises"], 6
     )
     bilan = bilans["classification"]
     texte = "\n".join(bilan["remarques"])
@@ -86,7 +85,9 @@ def test_tout_ce_qui_finit_mal_est_survecu_et_dit(tmp_path, monkeypatch, petites
     assert bilan["complet"] and bilan["sautees"] == 3, "la dernière cellule est atteinte"
     assert endormis() == []
     assert {f: f.read_bytes() for f in original.rglob("*") if f.is_file()} == avant
-    assert len(list(petites_donnees.iterdir())) == 2
+    assert [c.stat().st_nlink for c in petites_donnees] == [1, 1], (
+        "les données d'origine ne sont pas liées"
+    )
 
 
 @pytest.mark.parametrize(
