@@ -126,12 +126,21 @@ def _tuer(processus):
     psutil.wait_procs(processus, timeout=5)
 
 
-def lancer(commande, duree, memoire=None, env=None, dossier=None, silence=None, signal_de_vie=None):
+def lancer(
+    commande,
+    duree,
+    memoire=None,
+    env=None,
+    dossier=None,
+    silence=None,
+    signal_de_vie=None,
+    suivre=None,
+):
     """Exécute `commande` dans sa propre session et rend sa `Fin`.
 
     `duree` : secondes au plus ; `memoire` : octets résidents au plus, tous descendants compris ;
-    `signal_de_vie` : fichier qui doit être modifié au moins toutes les `silence` secondes. À la fin, tout
-    processus resté vivant dans l'arbre, ou portant le jeton de cet appel, est tué et nommé.
+    `signal_de_vie` : fichier qui doit être modifié au moins toutes les `silence` secondes (`suivre` est alors
+    appelée). À la fin, tout processus resté vivant dans l'arbre, ou portant le jeton de cet appel, est tué et nommé.
     """
     jeton = uuid.uuid4().hex
     env = {**(os.environ if env is None else env), MARQUE: jeton}
@@ -157,6 +166,8 @@ def lancer(commande, duree, memoire=None, env=None, dossier=None, silence=None, 
                     etat = os.stat(signal_de_vie).st_mtime_ns
                     if etat != vie:
                         vie, dernier = etat, maintenant
+                        if suivre:
+                            suivre()
                 if maintenant - dernier > silence:
                     raison = f"arrêté : sans nouvelles depuis {silence:.0f} s"
             if memoire and tour % 3 == 0:

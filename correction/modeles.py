@@ -18,6 +18,7 @@ JSON_MAX = 5_000_000
 POIDS_MAX = 600_000_000
 PARAMETRES_MAX = 60_000_000
 LOT = 1_000
+ESSAI = 500  # images qui décident de l'échelle des entrées
 DEMARRAGE = 60  # secondes accordées à l'import de TensorFlow sur une machine chargée
 # Couches admises : aucune n'exécute de code venu du fichier ni ne lit un autre fichier.
 ADMISES = {
@@ -262,7 +263,7 @@ def mesurer(reseau, X_test, y_test):
 
     def precision(diviseur, n):
         reponses = [
-            repondre(tf.constant(images[i : i + LOT].astype("float32") / diviseur))
+            repondre(tf.constant(images[i : min(i + LOT, n)].astype("float32") / diviseur))
             .numpy()
             .reshape(-1, 10)
             .argmax(axis=1)
@@ -271,7 +272,7 @@ def mesurer(reseau, X_test, y_test):
         return float(np.mean(np.concatenate(reponses) == y_test[:n]))
 
     n = len(images)
-    essais = {d: precision(d, min(n, 2 * LOT)) for d in (255, 1)}
+    essais = {d: precision(d, min(n, ESSAI)) for d in (255, 1)}
     meilleur = max(essais, key=essais.get)
     return {
         "mesure": precision(meilleur, n),
@@ -357,31 +358,36 @@ def examiner_tous(taches, travail, X_test, y_test, avancer=lambda: None, duree=6
     resultats, verrou = {}, threading.Lock()
 
     def ouvrier(numero):
-        file = taches[numero::ouvriers]
+        file, vus = taches[numero::ouvriers], 0
         dossier = Path(travail) / f"modeles-{numero}"
         dossier.mkdir(parents=True, exist_ok=True)
         essai = 0
         while file:
-            essai += 1
+            essai, vus = essai + 1, 0
             entree, sortie = dossier / f"{essai}.json", dossier / f"{essai}.jsonl"
             for tache in file:
                 tache["travail"] = str(dossier)
             entree.write_text(json.dumps(file), encoding="utf-8")
             sortie.touch()
+
+            def suivre(sortie=sortie):
+                nonlocal vus
+                lignes = sortie.read_bytes().count(b"\n")
+                for _ in range(lignes - vus):
+                    avancer()
+                vus = lignes
+
             fin = limites.lancer(
                 [sys.executable, "-m", "correction.modeles", entree, sortie, images],
-                duree=DEMARRAGE + duree * len(file), silence=duree + DEMARRAGE, signal_de_vie=sortie,
+                duree=DEMARRAGE + duree * len(file), silence=duree + DEMARRAGE, signal_de_vie=sortie, suivre=suivre,
                 memoire=6 * limites.GO, env={**os.environ, "PYTHONPATH": _chemin_python()},
             )  # fmt: skip
-            lignes = [
-                json.loads(ligne)
-                for ligne in sortie.read_text(encoding="utf-8").splitlines()
-                if ligne
-            ]
+            # Une ligne sans fin de ligne est celle qu'écrivait un processus tué.
+            completes = sortie.read_text(encoding="utf-8").split("\n")[:-1]
+            lignes = [json.loads(ligne) for ligne in completes]
             with verrou:
                 resultats.update({r["cle"]: r for r in lignes})
-            for _ in lignes:
-                avancer()
+            suivre()
             file = file[len(lignes) :]
             if file:
                 raison = fin.raison or f"le processus s'est arrêté (code {fin.code})"
