@@ -452,10 +452,12 @@ class Lecteur:
             nom == "open" and isinstance(objet, Valeur) and "Image" in str(objet.infos.get("nom"))
         ):
             self.noter("image_ouverte", n, chemin=self._chemin(args))
+            if "target_size" in nommes:  # load_img réduit en ouvrant
+                self.noter("redimension", n)
             return Valeur(traits={"photo"})
         if nom in CHARGEMENTS:
             return self.charger(nom, objet, args, n)
-        if nom == "resize" or nom.startswith("resize_"):
+        if nom in ("resize", "thumbnail") or nom.startswith("resize_"):
             self.noter("redimension", n)
         if nom in ("invert", "bitwise_not"):
             self.noter("inversion", n)
@@ -761,7 +763,7 @@ class Lecteur:
     def a_fit_generator(self, objet, args, nommes, n):
         noms = ("x", "steps_per_epoch", "epochs", "verbose", "callbacks", "validation_data")
         return self.a_fit(
-            objet, [], dict(zip(noms, args, strict=False)) | {"epochs": 1} | nommes, n
+            objet, [], {"epochs": 1} | dict(zip(noms, args, strict=False)) | nommes, n
         )
 
     def a_evaluate(self, objet, args, nommes, n):

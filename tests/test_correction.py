@@ -449,6 +449,28 @@ def test_epoques_et_entrainement_augmente(eleve, tmp_path):
     assert manques(noter(remises.remise(eleve, contenu), tmp_path)) == {"epoques_augmentees": 0.4}
 
 
+@pytest.mark.parametrize(
+    "appel",
+    [
+        "m.fit(flux, steps_per_epoch=187, epochs=50)",
+        "m.fit_generator(flux, 187, 50)",
+        "m.fit_generator(generator=flux, steps_per_epoch=187, epochs=50)",
+        "m.fit(x=flux, epochs=N_EPOQUES)",
+        "m.fit(augmentees, y, epochs=50)",
+        "for _ in range(1):\n    h = m.fit(flux, epochs=5 * 10, verbose=0)",
+        "def entrainer(reseau, donnees, n=50):\n    return reseau.fit(donnees, epochs=n)\nentrainer(m, flux)",
+    ],
+)
+def test_un_entrainement_augmente_est_reconnu(appel):
+    avant = (
+        "from tensorflow.keras.preprocessing.image import ImageDataGenerator as Gen\nimport keras\n"
+        "N_EPOQUES = 50\nm = keras.Sequential([keras.layers.Conv2D(8, 3)])\nflux = Gen(rotation_range=8).flow(x, y)\n"
+        "augmentees = keras.layers.RandomRotation(0.1)(x)"
+    )
+    fits = [e for e in lecture_code.analyser([avant, appel])["evenements"] if e["genre"] == "fit"]
+    assert [(e["epoques"], e["augmente"], e["reseau"]) for e in fits] == [(50, True, "m")]
+
+
 def test_le_code_n_est_pas_cherche_dans_les_commentaires_ni_les_chaines():
     code = lecture_code.analyser(
         [
