@@ -79,7 +79,14 @@ def _ligne(bulletin, faits):
     cellules.append(_cellule(str(erreurs), erreurs, "plein" if not erreurs else "nul", nombre=True))
     notebook, modele = faits["notebooks"]["classification"], faits.get("modele") or {}
     precisions = notebook["sorties"]["precisions"] if notebook else []
-    for valeur in (precisions[-1][1] if precisions else None, modele.get("mesure")):
+    mesuree = modele.get("mesure")
+    # Plusieurs réseaux sont évalués : on montre le score qui va avec le modèle remis.
+    affichee = (
+        min((v for _, v in precisions), key=lambda v: abs(v - (mesuree or 1)))
+        if precisions
+        else None
+    )
+    for valeur in (affichee, mesuree):
         cellules.append(
             _cellule("–" if valeur is None else fr(100 * valeur) + " %", valeur or 0, nombre=True)
         )

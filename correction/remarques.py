@@ -123,7 +123,7 @@ def remarques(r):
             "dans le dépôt et employez un chemin relatif.",
         )
     for _, reponse, chemin, juste in photos["reponses"][:6]:
-        if juste is False:
+        if juste is False and not r.serie:  # nos labos classent plusieurs photos par cellule
             nom = chemin.replace("\\", "/").rsplit("/", 1)[-1]
             ajouter(
                 "Une photo mal reconnue",
