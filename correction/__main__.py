@@ -7,6 +7,7 @@ Lancez ces commandes à la racine du dépôt, dans son environnement (.venv). Vo
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -34,13 +35,12 @@ def _signature(soumission):
     for source in map(Path, soumission.sources):
         chemins = [source] if source.is_file() else sorted(source.rglob("*"))
         for chemin in chemins:
-            if ".venv" not in chemin.parts and not chemin.is_symlink() and chemin.is_file():
+            if ".venv" in chemin.parts or chemin.is_symlink():
+                continue
+            with contextlib.suppress(OSError):  # sans droits : la lecture le dira
                 etat = chemin.stat()
-                somme.update(
-                    f"{chemin}\0{etat.st_size}\0{etat.st_mtime_ns}\n".encode(
-                        "utf-8", "surrogateescape"
-                    )
-                )
+                ligne = f"{chemin}\0{etat.st_size}\0{etat.st_mtime_ns}\n"
+                somme.update(ligne.encode("utf-8", "surrogateescape"))
     return somme.hexdigest()
 
 

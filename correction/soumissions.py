@@ -284,6 +284,8 @@ def fichiers(racine):
             chemin = Path(dossier, nom)
             if chemin.is_symlink():
                 remarques.append(f"lien non suivi : « {nom} »")
+            elif not os.access(chemin, os.R_OK):
+                remarques.append(f"fichier illisible (droits) : « {nom} »")
             elif chemin.is_file():
                 trouves.append(chemin)
             if len(trouves) >= FICHIERS_MAX:

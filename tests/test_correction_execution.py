@@ -163,6 +163,20 @@ def classe(tmp_path):
     return dossier
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="noms de fichiers en octets quelconques")
+def test_des_noms_qui_ne_sont_pas_du_texte(tmp_path):
+    from correction.__main__ import noter
+
+    nom = os.fsdecode(b"\xe9l\xe8ve <b>;\n=1")
+    remises.remise(tmp_path / "classe" / nom, modele=False)
+    remises.ecrire(tmp_path / "classe" / nom / os.fsdecode(b"photo\xff.txt"), "x")
+    remises.remise(tmp_path / "classe" / "autre", modele=False)
+    bulletins = noter(tmp_path / "classe", sortie=tmp_path / "s")
+    assert [b.note for b in bulletins] == [bulletins[0].note] * 2 and bulletins[0].note > 80
+    assert len(list((tmp_path / "s" / "etudiants").glob("*.md"))) == 2
+    assert (tmp_path / "s" / "notes.csv").read_bytes().count(b"\r\n") == 3
+
+
 def test_noter_une_classe_puis_reprendre(classe, tmp_path, capsys, monkeypatch):
     sortie = tmp_path / "rapport"
     assert principal(["noter", str(classe), "--sortie", str(sortie)]) == 0
