@@ -48,6 +48,7 @@ def _illisible(soumission, raison):
     """Faits d'une remise que le programme de lecture n'a pas pu lire."""
     return {
         "nom": soumission.nom, "cle": soumission.cle, "vide": True, "racines": [], "un_seul_notebook": False,
+        "questions": {},
         "remarques": [f"Remise non lue : {raison}. Ouvrez-la à la main."], "autres_notebooks": [],
         "notebooks": {"classification": None, "test_model": None}, "modeles": [], "poids_seuls": [],
         "donnees": {"git": False, "rendus": [], "historique": [], "gros": []},

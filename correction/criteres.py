@@ -109,7 +109,7 @@ class Remise:
         self.labo = faits["notebooks"]
         self.modele = faits.get("modele") or {}
         self.execution = faits.get("execution") or {}
-        self.serie = any(n and (n["serie"] or n["questions"]) for n in self.labo.values())
+        self.serie = bool(faits["questions"]) or any(n and n["serie"] for n in self.labo.values())
 
     def evenements(self, role, *genres):
         notebook = self.labo[role]
@@ -716,17 +716,15 @@ def _sans_reponse(r):
 def _questions(r, bareme):
     """Constats des questions `verifier(…)` : de la nouvelle exécution si elle a eu lieu, sinon des sorties."""
     for cle, reglage in bareme["questions"].items():
-        role = reglage.get("labo", "classification")
-        notebook = r.labo.get(role)
-        etat, source = None, "sorties remises"
-        if r.execution.get(role, {}).get("questions") is not None:
-            etat, source = r.execution[role]["questions"].get(cle), "nouvelle exécution"
-        elif notebook:
-            etat = notebook["questions"].get(cle)
-        part = (1.0 if etat == "juste" else 0.0) if r.serie else None
+        labo = reglage.get("labo", "classification")
+        etat, ou = r.faits["questions"].get(cle, ["sans réponse", labo])
+        source = "sorties remises"
+        refaites = r.execution.get(labo, {}).get("questions")
+        if refaites is not None:
+            etat, source = refaites.get(cle, "sans réponse"), "nouvelle exécution"
         yield Constat(
-            cle, reglage.get("titre", cle), reglage["points"], part, etat or "sans réponse",
-            "✅ affiché par verifier", f"{r.ou(role) if role in NOMS else role} ({source})",
+            cle, reglage.get("titre", cle), reglage["points"], float(etat == "juste") if r.serie else None, etat,
+            "✅ affiché par verifier", f"{ou} ({source})",
         )  # fmt: skip
 
 

@@ -400,6 +400,16 @@ def _juste(chemin, reponse):
     )
 
 
+def _toutes_les_questions(notebooks):
+    """{question: [état, notebook]} pour toute la remise, autres labos compris ; une réponse juste l'emporte."""
+    questions = {}
+    for n in notebooks:
+        for cle, etat in n["questions"].items():
+            if questions.get(cle, [""])[0] != "juste":
+                questions[cle] = [etat, n["chemin"]]
+    return questions
+
+
 # --- Tout -------------------------------------------------------------------------------------
 
 
@@ -443,6 +453,7 @@ def etablir(soumission, travail):
         "racines": [str(r) for r in racines],
         "notebooks": roles,
         "un_seul_notebook": memes,
+        "questions": _toutes_les_questions(notebooks),
         "autres_notebooks": [n["chemin"] for n in notebooks if n not in roles.values()][:20],
         "modeles": [
             {k: str(v) if isinstance(v, Path) else v for k, v in c.items()}

@@ -107,6 +107,36 @@ def test_une_question_fausse_ou_effacee_ne_donne_rien(tmp_path):
     assert manques(bulletin(dossier, tmp_path)) == {"q2": 0, "q3": 0, "q4": 0}
 
 
+def test_une_question_d_un_autre_labo_se_compte_aussi(tmp_path):
+    dossier = remises.copier_modele(remises.labos_resolus(tmp_path / "r"))
+    cellule = ('verifier("labo3-q1")', [remises.flux("✅ labo3-q1 : dix moyennes.\n")])
+    remises.ecrire(
+        dossier / "analyse_image" / "deux_convolutions.ipynb", remises.notebook([cellule])
+    )
+    bareme = {**BAREME, "criteres": {}, "questions": {
+        "labo3-q1": {"points": 3, "labo": "deux_convolutions"}, "labo3-q2": {"points": 1, "labo": "deux_convolutions"},
+    }}  # fmt: skip
+    f = faits.etablir({"nom": "x", "cle": "x", "sources": [str(dossier)]}, tmp_path / "travail")
+    b = criteres.noter(f, bareme)
+    assert b.note == 75 and manques(b) == {"labo3-q2": 0}
+    assert b.constats[0].ou == "analyse_image/deux_convolutions.ipynb (sorties remises)"
+
+
+def test_la_nouvelle_execution_passe_avant_les_sorties_remises(tmp_path):
+    dossier = remises.copier_modele(remises.labos_resolus(tmp_path / "r"))
+    f = faits.etablir({"nom": "x", "cle": "x", "sources": [str(dossier)]}, tmp_path / "travail")
+    f["modele"] = MODELE
+    f["execution"] = {
+        "classification": {
+            "questions": {"q1": "juste", "q2": "faux"},
+            "remarques": ["Cellule 3 : oups"],
+        }
+    }
+    b = criteres.noter(f, BAREME)
+    assert manques(b) == {"q2": 0, "q3": 0, "q4": 0, "q5": 0}
+    assert dict(b.remarques)["Nouvelle exécution, classification.ipynb"] == "Cellule 3 : oups"
+
+
 # --- Le dépôt étudiant ------------------------------------------------------------------------
 
 
