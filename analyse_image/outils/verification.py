@@ -1,0 +1,204 @@
+"""Vérifier une réponse tout de suite : `verifier("q1")` dit ce qui est trouvé et ce qui est attendu.
+
+Bibliothèque standard et numpy seulement. `verifier` ne lève jamais d'exception et ne demande pas l'égalité
+au corrigé : deux entraînements ne donnent pas les mêmes nombres. La correction relit les mêmes critères.
+
+Ajouter une question : une fonction décorée par `@question("q8")`, qui reçoit les noms du notebook et lève
+`Faux("…")` si la réponse n'est pas bonne ; elle rend la phrase affichée quand elle l'est.
+"""
+
+import sys
+
+import numpy as np
+
+QUESTIONS = {}
+COUCHES_ATTENDUES = ["Conv2D", "MaxPooling2D", "Dropout", "Flatten", "Dense", "Dense"]
+
+
+class Faux(Exception):
+    """La réponse n'est pas (encore) bonne : le message dit ce qui est trouvé et attendu."""
+
+
+class Noms(dict):
+    """Les variables du notebook ; une variable absente donne un message, pas un KeyError."""
+
+    def __missing__(self, nom):
+        raise Faux(
+            f"la variable « {nom} » n'existe pas encore : exécutez d'abord la cellule qui la crée."
+        )
+
+
+def question(cle):
+    """Inscrit une fonction comme vérification de la question `cle`."""
+
+    def inscrire(fonction):
+        QUESTIONS[cle] = fonction
+        return fonction
+
+    return inscrire
+
+
+def verifier(cle):
+    """Affiche « ✅ cle : … » si la réponse à la question est bonne, sinon « ❌ cle : … » et un indice."""
+    try:
+        noms = Noms(sys._getframe(1).f_globals)
+        if cle not in QUESTIONS:
+            raise Faux(f"question inconnue ; connues : {', '.join(sorted(QUESTIONS))}.")
+        print(f"✅ {cle} : {QUESTIONS[cle](noms)}")
+    except Faux as probleme:
+        print(f"❌ {cle} : {probleme}")
+    except Exception as erreur:  # une réponse inattendue ne doit jamais arrêter le notebook
+        print(
+            f"❌ {cle} : votre réponse n'a pas la forme attendue ({type(erreur).__name__} : {erreur})."
+        )
+
+
+def verifier_tableau(nom, valeur, forme=None, bornes=None, type_=None):
+    """Lève `Faux` si `valeur` n'est pas un tableau de cette forme (None : libre), dans ces bornes."""
+    if not hasattr(valeur, "shape"):
+        raise Faux(f"{nom} est un objet {type(valeur).__name__} ; attendu : un tableau numpy.")
+    tableau = np.asarray(valeur)
+    if forme is not None:
+        libre = tuple("n" if d is None else d for d in forme)
+        attendue = f"({', '.join(map(str, libre))}{',' if len(libre) == 1 else ''})"
+        if len(tableau.shape) != len(forme) or any(
+            d not in (None, t) for d, t in zip(forme, tableau.shape, strict=True)
+        ):
+            raise Faux(f"{nom} a la forme {tableau.shape} ; attendu : {attendue}.")
+    if type_ is not None and tableau.dtype != type_:
+        raise Faux(f"{nom} est de type {tableau.dtype} ; attendu : {np.dtype(type_)}.")
+    if bornes is not None and tableau.size:
+        bas, haut = tableau.min(), tableau.max()
+        if not (bas >= bornes[0] and haut <= bornes[1]):
+            raise Faux(
+                f"{nom} va de {bas:.4g} à {haut:.4g} ; attendu : des valeurs dans [{bornes[0]}, {bornes[1]}]."
+            )
+    return tableau
+
+
+# --- Labo 1 -----------------------------------------------------------------------------------
+
+
+@question("q1")
+def _(noms):
+    carte = verifier_tableau("carte", noms["carte"], (3, 3))
+    image, filtre = np.asarray(noms["image"]), np.asarray(noms["filtre"])
+    attendue = np.array(
+        [[(image[i : i + 3, j : j + 3] * filtre).sum() for j in range(3)] for i in range(3)]
+    )
+    fausses = int((carte != attendue).sum())
+    if fausses:
+        i, j = np.argwhere(carte != attendue)[0]
+        raise Faux(
+            f"{fausses} case(s) fausse(s) sur 9 ; la fenêtre {3 * i + j + 1} donne {carte[i, j]}. "
+            "Multipliez la fenêtre et le filtre case par case, puis additionnez les neuf produits."
+        )
+    return "les neuf sommes sont justes."
+
+
+@question("q2")
+def _(noms):
+    n = len(noms["X"])
+    parts = {
+        k: noms[k] for k in ("X_apprentissage", "X_validation", "y_apprentissage", "y_validation")
+    }
+    tailles = {k: len(v) for k, v in parts.items()}
+    n_validation = -(-n // 5)  # 20 %, arrondi vers le haut
+    attendues = (n - n_validation, n_validation) * 2
+    if tuple(tailles.values()) != attendues:
+        raise Faux(
+            f"{', '.join(f'{k} : {t}' for k, t in tailles.items())} ; attendu : {attendues[0]} images pour "
+            f"l'apprentissage et {attendues[1]} pour la validation (test_size=0.2)."
+        )
+    # train_test_split tire une permutation des lignes ; les premières vont à la validation.
+    ordre = np.random.RandomState(13).permutation(n)[:n_validation][:50]
+    validation = np.asarray(parts["X_validation"]).reshape(n_validation, -1)
+    if not np.array_equal(
+        validation[:50], np.asarray(noms["X"])[ordre].reshape(-1, validation.shape[1])
+    ):
+        raise Faux(
+            "les tailles sont justes, mais ce ne sont pas les images attendues : random_state=13 ?"
+        )
+    if not np.array_equal(np.asarray(parts["y_validation"])[:50], np.asarray(noms["y"])[ordre]):
+        raise Faux(
+            "les étiquettes ne suivent pas leurs images : donnez X et y au même train_test_split."
+        )
+    return "80 % pour apprendre, 20 % pour valider, les mêmes images pour toute la classe."
+
+
+@question("q3")
+def _(noms):
+    for nom in ("X_apprentissage", "X_validation", "X_test"):
+        tableau = verifier_tableau(nom, noms[nom], (None, 28, 28, 1), (0, 1), "float32")
+        if len(tableau) and tableau.max() < 0.5:
+            raise Faux(
+                f"{nom} ne dépasse pas {tableau.max():.4g} : divisé deux fois par 255 ? Relancez depuis 2.4."
+            )
+    return "trois tableaux (n, 28, 28, 1), float32, valeurs dans [0, 1]."
+
+
+@question("q4")
+def _(noms):
+    modele = noms["modele"]
+    couches = [c.__class__.__name__ for c in modele.layers]
+    if couches != COUCHES_ATTENDUES:
+        raise Faux(
+            f"couches trouvées : {', '.join(couches)} ; attendu : {', '.join(COUCHES_ATTENDUES)}."
+        )
+    if tuple(modele.output_shape) != (None, 10):
+        raise Faux(
+            f"sortie {modele.output_shape} ; attendu : (None, 10), une probabilité par classe."
+        )
+    if modele.count_params() != 693_962:
+        raise Faux(
+            f"{modele.count_params()} paramètres ; attendu : 693962 (32 filtres 3×3, maximum 2×2, 128 neurones)."
+        )
+    fin = getattr(modele.layers[-1].activation, "__name__", "?")
+    if fin != "softmax":
+        raise Faux(f"la dernière activation est « {fin} » ; attendu : softmax.")
+    return "les six couches attendues, 693962 paramètres."
+
+
+@question("q5")
+def _(noms):
+    evaluation = noms["evaluation"]
+    if len(evaluation) != 2:
+        raise Faux(
+            f"evaluation contient {len(evaluation)} valeurs ; attendu : l'erreur puis la précision."
+        )
+    erreur, precision = map(float, evaluation)
+    if not (erreur >= 0 and 0 <= precision <= 1):
+        raise Faux(
+            f"erreur {erreur:.4g}, précision {precision:.4g} ; attendu : dans cet ordre, précision dans [0, 1]."
+        )
+    ici = noms["modele"].evaluate(noms["X_test"], noms["y_test"], batch_size=1000, verbose=0)
+    if abs(float(ici[1]) - precision) > 0.002:
+        raise Faux(
+            f"précision {precision:.4f}, mais « modele » obtient {float(ici[1]):.4f} sur X_test : "
+            "évaluez bien ce réseau, sur le test."
+        )
+    return "c'est bien la mesure de « modele » sur le test."
+
+
+# --- Labo 2 -----------------------------------------------------------------------------------
+
+
+@question("q6")
+def _(noms):
+    entree = verifier_tableau("entree", noms["entree"], (28, 28), (0, 1), "float32")
+    bord = np.concatenate([entree[0], entree[-1], entree[:, 0], entree[:, -1]])
+    if np.median(bord) > 0.5:
+        raise Faux("le fond est clair ; attendu : un vêtement clair sur fond noir (255 − pixel).")
+    if entree.max() < 0.2:
+        raise Faux("l'image est toute noire : le vêtement a disparu.")
+    return "une image (28, 28), valeurs dans [0, 1], fond noir."
+
+
+@question("q7")
+def _(noms):
+    probabilites = verifier_tableau("probabilites", noms["probabilites"], (10,), (0, 1))
+    if abs(float(probabilites.sum()) - 1) > 1e-3:
+        raise Faux(
+            f"la somme vaut {probabilites.sum():.4f} ; attendu : 1, ce sont dix probabilités."
+        )
+    return "dix probabilités, de somme 1."

@@ -1,0 +1,1 @@
+"""Côté enseignant : corriger un dossier de remises, préparer la version étudiante (voir README.md)."""

@@ -1,0 +1,165 @@
+"""Version étudiante : des labos résolus vers un dépôt prêt à pousser, sans solutions ni sorties."""
+
+import json
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+RACINE = Path(__file__).resolve().parents[1]
+DEBUT, FIN = "### BEGIN SOLUTION", "### END SOLUTION"
+DEBUT_CACHE, FIN_CACHE = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
+MARQUEUR = re.compile(r"^([ \t]*)### (BEGIN|END) (SOLUTION|HIDDEN TESTS)\b[ \t]*:?[ \t]*(.*)$")
+CONSIGNE = "écrivez votre code ici"
+ARRET = 'raise NotImplementedError("À VOUS : complétez cette cellule, puis relancez-la.")'
+# Ce que reçoit l'étudiant : rien du corrigé, ni de quoi corriger.
+GARDES = (
+    "labo.py", "requirements.txt", "pyproject.toml", "LICENSE", ".gitignore", ".gitattributes", ".devcontainer",
+    "analyse_image/*.ipynb", "analyse_image/outils/*.py", "analyse_image/service", "images", "modele/reference",
+    "mesures/*.csv",
+)  # fmt: skip
+ECARTES = {"__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".ruff_cache", ".venv"}
+GABARIT = Path(__file__).with_name("gabarits") / "etudiante"
+
+
+class MarqueursInvalides(ValueError):
+    """Marqueurs de solution sans début, sans fin ou imbriqués ; le message dit dans quelle cellule."""
+
+
+def vider(source, ou=""):
+    """Source sans ses solutions (une consigne les remplace) ni ses tests cachés.
+
+    Le texte qui suit « ### BEGIN SOLUTION : » devient la consigne. Lève `MarqueursInvalides`.
+    """
+    lignes, ouvert = [], None
+    for numero, ligne in enumerate(source.split("\n"), start=1):
+        trouve = MARQUEUR.match(ligne)
+        if not trouve:
+            if re.search(r"###\s*(BEGIN|END)\s+(SOLUTION|HIDDEN)", ligne, re.IGNORECASE):
+                raise MarqueursInvalides(
+                    f"{ou}, ligne {numero} : marqueur mal écrit : « {ligne.strip()} »"
+                )
+            if ouvert is None:
+                lignes.append(ligne)
+            continue
+        retrait, sens, genre, consigne = trouve.groups()
+        if sens == "BEGIN":
+            if ouvert:
+                raise MarqueursInvalides(
+                    f"{ou}, ligne {numero} : « ### BEGIN {genre} » avant la fin du précédent"
+                )
+            ouvert = genre
+            if genre == "SOLUTION":
+                lignes += [f"{retrait}# À VOUS : {consigne or CONSIGNE}", f"{retrait}{ARRET}"]
+        elif ouvert != genre:
+            raise MarqueursInvalides(
+                f"{ou}, ligne {numero} : « ### END {genre} » sans son « ### BEGIN {genre} »"
+            )
+        else:
+            ouvert = None
+    if ouvert:
+        raise MarqueursInvalides(f"{ou} : « ### BEGIN {ouvert} » sans « ### END {ouvert} »")
+    return "\n".join(lignes).rstrip("\n") if lignes else ""
+
+
+def version_etudiante(notebook, nom="notebook"):
+    """Copie d'un notebook (dict nbformat 4) sans solutions, sorties ni numéros ; identifiants gardés."""
+    copie = json.loads(json.dumps(notebook))
+    for rang, cellule in enumerate(copie["cells"], start=1):
+        source = cellule["source"]
+        source = "".join(source) if isinstance(source, list) else source
+        neuve = vider(source, f"{nom}, cellule {rang} ({cellule.get('id', '?')})")
+        if neuve != source:
+            cellule["source"] = neuve.splitlines(keepends=True)
+        if cellule["cell_type"] == "code":
+            cellule["outputs"], cellule["execution_count"] = [], None
+            cellule["metadata"].pop("execution", None)
+    return copie
+
+
+def remplir(etudiant, corrige):
+    """Notebook étudiant où chaque cellule vidée retrouve la source du corrigé, d'après les identifiants.
+
+    Sert à vérifier l'aller-retour : une version étudiante remplie redonne le corrigé.
+    """
+    sources = {c.get("id"): c["source"] for c in corrige["cells"]}
+    copie = json.loads(json.dumps(etudiant))
+    for cellule in copie["cells"]:
+        cellule["source"] = sources.get(cellule.get("id"), cellule["source"])
+    return copie
+
+
+def _fichiers():
+    for motif in GARDES:
+        for chemin in sorted(RACINE.glob(motif)):
+            candidats = sorted(chemin.rglob("*")) if chemin.is_dir() else [chemin]
+            for fichier in candidats:
+                if fichier.is_file() and not ECARTES & set(fichier.parts) and _utile(fichier):
+                    yield fichier
+
+
+def _utile(fichier):
+    """Faux pour un module d'outils qu'aucun labo n'emploie : reseaux.py est le corrigé d'une question."""
+    if fichier.name != "reseaux.py":
+        return True
+    textes = [c.read_text(encoding="utf-8") for c in (RACINE / "analyse_image").glob("*.ipynb")]
+    return any(re.search(r"outils(\.| import .*)reseaux", texte) for texte in textes)
+
+
+def produire(sortie):
+    """Écrit la version étudiante dans `sortie` et rend la liste des fichiers écrits.
+
+    Tout est préparé à part, puis posé : un marqueur fautif ne laisse rien à moitié fait. `sortie` n'est
+    jamais vidé ; un fichier qui n'est pas de nous y reste. Lève `MarqueursInvalides` ou `ValueError`.
+    """
+    sortie = Path(sortie).resolve()
+    if sortie == RACINE or RACINE.is_relative_to(sortie):
+        raise ValueError(
+            f"« {sortie} » contient le corrigé : choisissez un autre dossier (un dépôt neuf, par exemple)."
+        )
+    if (sortie / "correction").exists():
+        raise ValueError(
+            f"« {sortie} » contient un dossier correction/ : ce n'est pas un dépôt étudiant."
+        )
+    with tempfile.TemporaryDirectory() as provisoire:
+        provisoire = Path(provisoire)
+        for fichier in _fichiers():
+            cible = provisoire / fichier.relative_to(RACINE)
+            cible.parent.mkdir(parents=True, exist_ok=True)
+            if fichier.suffix == ".ipynb":
+                notebook = json.loads(fichier.read_text(encoding="utf-8"))
+                texte = json.dumps(
+                    version_etudiante(notebook, fichier.name), ensure_ascii=False, indent=1
+                )
+                cible.write_text(texte + "\n", encoding="utf-8")
+            else:
+                shutil.copyfile(fichier, cible)
+        for gabarit in sorted(GABARIT.rglob("*")):
+            if gabarit.is_file():
+                # Le dossier s'appelle « github » ici pour ne pas être pris pour le nôtre.
+                relatif = Path(str(gabarit.relative_to(GABARIT)).replace("github", ".github", 1))
+                cible = provisoire / relatif
+                cible.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(gabarit, cible)
+        _adapter_projet(provisoire / "pyproject.toml")
+        with open(provisoire / ".gitignore", "a", encoding="utf-8") as ignore:
+            ignore.write(
+                "\n# Votre modèle fait partie de la remise\n!/modele/modele.json\n!/modele/modele.weights.h5\n"
+            )
+        ecrits = sorted(f.relative_to(provisoire) for f in provisoire.rglob("*") if f.is_file())
+        for relatif in ecrits:
+            (sortie / relatif).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(provisoire / relatif, sortie / relatif)
+    return [r.as_posix() for r in ecrits]
+
+
+def _adapter_projet(chemin):
+    """Le dépôt étudiant n'a pas de tests à lui : seule l'adresse du dépôt compte dans pyproject.toml."""
+    texte = chemin.read_text(encoding="utf-8")
+    adresse = re.search(r"^\[tool\.labo\]\n(?:#[^\n]*\n)*adresse = .*$", texte, re.MULTILINE)
+    chemin.write_text(
+        "# Réglages du dépôt étudiant : l'adresse des badges et cellules Colab (labo.py adresse …).\n\n"
+        + adresse.group(0) + "\n\n[tool.ruff]\nline-length = 100\n\n[tool.ruff.lint.per-file-ignores]\n"
+        '"*.ipynb" = ["E402", "B018"]\n',
+        encoding="utf-8",
+    )  # fmt: skip

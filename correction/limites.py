@@ -1,0 +1,203 @@
+"""Lancer un programme dont on se méfie : limites de temps, de mémoire et de fichiers, et rien qui lui survive.
+
+Ce n'est pas un bac à sable : un programme malveillant garde les droits de qui le lance (voir README.md).
+"""
+
+import contextlib
+import ctypes
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import psutil
+
+MARQUE = "CORRECTION_JETON"
+GO = 1024**3
+ARRET = (
+    threading.Event()
+)  # levé par Ctrl+C : chaque `lancer` en cours tue son programme et rend la main
+PROCESSUS_MAX = 150  # une forêt de processus plus grande est une « fork bomb »
+
+
+@dataclass
+class Fin:
+    """Comment un programme a fini : `code` (None s'il a été arrêté), `raison` en français, durée, restes."""
+
+    code: int | None
+    raison: str
+    secondes: float
+    orphelins: list
+    erreur: str = ""
+
+
+@contextlib.contextmanager
+def equipe(ouvriers):
+    """Groupe de fils d'exécution dont une interruption arrête aussi les programmes lancés."""
+    with ThreadPoolExecutor(ouvriers) as groupe:
+        try:
+            yield groupe
+        except BaseException:
+            ARRET.set()
+            groupe.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def se_limiter(memoire=None, fichier=None, secondes=None):
+    """Pose sur le processus courant et ses descendants les limites que le système connaît (POSIX)."""
+    try:
+        import resource
+    except ImportError:  # Windows : seule la surveillance de `lancer` s'applique
+        return
+    for limite, valeur in (
+        (resource.RLIMIT_AS, memoire),
+        (resource.RLIMIT_FSIZE, fichier),
+        (resource.RLIMIT_CPU, secondes),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        if valeur is not None:
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(limite, (int(valeur), int(valeur)))
+    if (
+        sys.platform == "linux"
+    ):  # RLIMIT_AS sur macOS refuse souvent ; les orphelins nous reviennent
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+
+@functools.cache
+def isolement():
+    """Préfixe de commande qui ôte le réseau et enferme les processus, ou [] si le système ne le permet pas."""
+    if sys.platform != "linux" or not shutil.which("unshare"):
+        return []
+    base = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--net",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+    ]
+    try:
+        essai = subprocess.run([*base, "true"], capture_output=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return base if essai.returncode == 0 else []
+
+
+def proteger(chemins):
+    """Préfixe de commande qui, là où l'isolement existe, rend des dossiers visibles en lecture seule."""
+    base = isolement()
+    if not base:
+        return []
+    script = (
+        'while [ "$1" != "--" ]; do mount --bind "$1" "$1" && mount -o remount,bind,ro "$1"; shift; done; '
+        'shift; exec "$@"'
+    )
+    return [*base, "sh", "-c", script, "sh", *map(str, chemins), "--"]
+
+
+def _famille(processus, jeton):
+    """Les descendants vivants d'un processus, et tout processus qui porte son jeton."""
+    vus = {}
+    with contextlib.suppress(psutil.Error):
+        vus.update({p.pid: p for p in processus.children(recursive=True)})
+    for p in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if p.pid not in vus and p.pid != os.getpid() and p.environ().get(MARQUE) == jeton:
+                vus[p.pid] = p
+    return list(vus.values())
+
+
+def _tuer(processus):
+    for p in processus:
+        with contextlib.suppress(psutil.Error):
+            p.kill()
+    psutil.wait_procs(processus, timeout=5)
+
+
+def lancer(
+    commande,
+    duree,
+    memoire=None,
+    env=None,
+    dossier=None,
+    silence=None,
+    signal_de_vie=None,
+    suivre=None,
+):
+    """Exécute `commande` dans sa propre session et rend sa `Fin`.
+
+    `duree` : secondes au plus ; `memoire` : octets résidents au plus, tous descendants compris ;
+    `signal_de_vie` : fichier qui doit être modifié au moins toutes les `silence` secondes (`suivre` est alors
+    appelée). À la fin, tout processus resté vivant dans l'arbre, ou portant le jeton de cet appel, est tué et nommé.
+    """
+    jeton = uuid.uuid4().hex
+    env = {**(os.environ if env is None else env), MARQUE: jeton}
+    debut, raison = time.monotonic(), ""
+    dernier, tour = debut, 0
+    with tempfile.TemporaryFile() as journal:
+        enfant = subprocess.Popen(
+            [str(mot) for mot in commande], cwd=dossier, env=env, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=journal, start_new_session=True,
+        )  # fmt: skip
+        processus = psutil.Process(enfant.pid)
+        vie = None
+        while enfant.poll() is None and not raison:
+            time.sleep(0.05 if tour < 40 else 0.3)
+            tour += 1
+            maintenant = time.monotonic()
+            if ARRET.is_set():
+                raison = "interrompu"
+            elif maintenant - debut > duree:
+                raison = f"arrêté : plus de {duree:.0f} s"
+            if silence:
+                with contextlib.suppress(OSError):
+                    etat = os.stat(signal_de_vie).st_mtime_ns
+                    if etat != vie:
+                        vie, dernier = etat, maintenant
+                        if suivre:
+                            suivre()
+                if maintenant - dernier > silence:
+                    raison = f"arrêté : sans nouvelles depuis {silence:.0f} s"
+            if memoire and tour % 3 == 0:
+                famille, total = [], 0
+                with contextlib.suppress(psutil.Error):
+                    famille = [processus, *processus.children(recursive=True)]
+                for p in famille:
+                    with contextlib.suppress(psutil.Error):
+                        total += p.memory_info().rss
+                if total > memoire:
+                    raison = f"arrêté : plus de {memoire / GO:.1f} Go de mémoire"
+                elif len(famille) > PROCESSUS_MAX:
+                    raison = f"arrêté : plus de {PROCESSUS_MAX} processus à la fois"
+        orphelins = _famille(processus, jeton)
+        noms = []
+        for p in orphelins:
+            with contextlib.suppress(psutil.Error):
+                noms.append(p.name())
+        if enfant.poll() is None:
+            orphelins.append(processus)
+        _tuer(orphelins)
+        while restes := _famille(processus, jeton):  # ce qui est né pendant qu'on tuait
+            _tuer(restes)
+            if time.monotonic() - debut > duree + 30:
+                break
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            enfant.wait(timeout=10)
+        journal.seek(max(0, journal.seek(0, os.SEEK_END) - 4_000))
+        erreur = journal.read()
+        code = enfant.returncode if not raison else None
+        if code is not None and code < 0:
+            raison = f"mort (signal {-code})"
+    return Fin(code, raison, time.monotonic() - debut, noms, erreur.decode("utf-8", "replace"))

@@ -1,0 +1,243 @@
+"""Lire un notebook remis : cellules, exécution, ordre, erreurs, textes affichés. Jamais d'exception."""
+
+import json
+import re
+import unicodedata
+
+TAILLE_MAX = 80_000_000
+TEXTE_MAX = 400_000  # caractères de sortie gardés par cellule
+ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|\x1b[@-Z\\-_]")
+CONFLIT = re.compile(
+    r"^<{7}[^\n]*\n(.*?)(?:^\|{7}[^\n]*\n.*?)?^={7}[^\n]*\n(.*?)^>{7}[^\n]*\n?",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def nettoyer_texte(texte):
+    """Texte affiché, sans couleurs ANSI ; les retours en arrière des barres deviennent des lignes."""
+    texte = ANSI.sub("", texte[: 4 * TEXTE_MAX])
+    texte = re.sub(r"[\b\r]+", "\n", texte)
+    return unicodedata.normalize("NFC", texte)[-TEXTE_MAX:]
+
+
+def _texte(valeur):
+    """Une source ou une sortie est une chaîne ou une liste de chaînes ; le reste est ignoré."""
+    if isinstance(valeur, str):
+        return valeur
+    if isinstance(valeur, list):
+        return "".join(v for v in valeur if isinstance(v, str))
+    return ""
+
+
+def _decoder(octets):
+    if octets[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return octets.decode("utf-16", errors="replace")
+    try:
+        return octets.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return octets.decode("cp1252", errors="replace")
+
+
+def _recuperer(texte):
+    """Contenu d'un notebook au JSON abîmé, ou None : un côté d'un conflit Git, ou le début non tronqué."""
+    for cote in (r"\1", r"\2"):
+        essai = CONFLIT.sub(cote, texte)
+        # Les deux côtés d'un conflit laissent souvent une virgule de trop.
+        for candidat in (essai, re.sub(r",(\s*[\]}])", r"\1", essai)):
+            try:
+                return json.loads(candidat)
+            except (ValueError, RecursionError):
+                continue
+    debut = texte.find('"cells"')
+    debut = texte.find("[", debut) + 1 if debut >= 0 else 0
+    cellules, decodeur = [], json.JSONDecoder()
+    while debut > 0:
+        correspondance = re.compile(r"[\s,]*").match(texte, debut)
+        try:
+            cellule, debut = decodeur.raw_decode(texte, correspondance.end())
+        except (ValueError, RecursionError):
+            break
+        if isinstance(cellule, dict):
+            cellules.append(cellule)
+    return {"cells": cellules, "nbformat": 4} if cellules else None
+
+
+def lire(chemin):
+    """Rend les faits d'un notebook : dict `lisible`, `probleme`, `format`, `cellules`.
+
+    Chaque cellule de code : `source`, `numero` (execution_count ou None), `texte` affiché, `erreurs`
+    [[nom, valeur]], `figures` (nombre), `sorties` (nombre), `id`. nbformat 3 et 4 sont compris.
+    """
+    faits = {"lisible": False, "probleme": "", "format": None, "cellules": [], "markdown": ""}
+    try:
+        if chemin.stat().st_size > TAILLE_MAX:
+            faits["probleme"] = f"notebook de {chemin.stat().st_size / 1e6:.0f} Mo, non lu"
+            return faits
+        octets = chemin.read_bytes()
+    except OSError as erreur:
+        faits["probleme"] = f"fichier illisible ({erreur.strerror})"
+        return faits
+    texte = _decoder(octets)
+    try:
+        contenu = json.loads(texte)
+        faits["lisible"] = isinstance(contenu, dict) and (
+            "cells" in contenu or "worksheets" in contenu
+        )
+        if not faits["lisible"]:
+            faits["probleme"] = "du JSON, mais pas un notebook (aucune liste de cellules)"
+    except (ValueError, RecursionError) as erreur:
+        faits["probleme"] = _dire_json(texte, erreur)
+        contenu = _recuperer(texte)
+    if not isinstance(contenu, dict):
+        return faits
+    faits["format"] = contenu.get("nbformat")
+    cellules = contenu.get("cells")
+    if not isinstance(cellules, list):
+        feuilles = contenu.get("worksheets")
+        feuilles = feuilles if isinstance(feuilles, list) else []
+        cellules = [c for f in feuilles if isinstance(f, dict) for c in f.get("cells") or []]
+    for cellule in cellules:
+        if not isinstance(cellule, dict):
+            continue
+        source = _texte(cellule.get("source", cellule.get("input", "")))
+        if cellule.get("cell_type") == "code":
+            faits["cellules"].append(_lire_cellule(cellule, source))
+        elif cellule.get("cell_type") in ("markdown", "heading", "raw"):
+            faits["markdown"] += source[:5_000] + "\n"
+    faits["markdown"] = faits["markdown"][:200_000]
+    return faits
+
+
+def _dire_json(texte, erreur):
+    if not texte.strip():
+        return "fichier vide"
+    if re.search(r"^<{7} ", texte, re.MULTILINE):
+        return (
+            "marqueurs de conflit Git (« <<<<<<< ») laissés dans le fichier : le JSON est invalide"
+        )
+    if texte.lstrip().startswith("version https://git-lfs"):
+        return "un pointeur Git LFS, pas le notebook"
+    if texte.lstrip().startswith("<"):
+        return "une page web, pas un notebook"
+    ligne = getattr(erreur, "lineno", "?")
+    return f"JSON invalide à la ligne {ligne} (fichier tronqué ou modifié à la main)"
+
+
+def _lire_cellule(cellule, source):
+    numero = cellule.get("execution_count", cellule.get("prompt_number"))
+    textes, erreurs, figures = [], [], 0
+    sorties = cellule.get("outputs")
+    sorties = [s for s in sorties if isinstance(s, dict)] if isinstance(sorties, list) else []
+    for sortie in sorties:
+        genre = sortie.get("output_type")
+        if genre in ("error", "pyerr"):
+            erreurs.append(
+                [str(sortie.get("ename", "Erreur"))[:100], str(sortie.get("evalue", ""))[:300]]
+            )
+            continue
+        donnees = sortie.get("data") if isinstance(sortie.get("data"), dict) else sortie
+        textes.append(_texte(sortie.get("text")) or _texte(donnees.get("text/plain")))
+        figures += any(
+            k in donnees for k in ("image/png", "image/jpeg", "image/svg+xml", "png", "jpeg", "svg")
+        )
+    return {
+        "id": str(cellule.get("id", ""))[:80],
+        "source": source[:300_000],
+        "numero": numero if isinstance(numero, int) and not isinstance(numero, bool) else None,
+        "texte": nettoyer_texte("\n".join(textes)),
+        "erreurs": erreurs,
+        "figures": figures,
+        "sorties": len(sorties),
+    }
+
+
+def _du_code(source):
+    """Vrai si la cellule contient autre chose que du blanc et des commentaires."""
+    return any(ligne.strip() and not ligne.strip().startswith("#") for ligne in source.splitlines())
+
+
+def etat_execution(cellules):
+    """Faits d'exécution : `etat` (« jamais », « partielle », « entière », « vide »), `ordre`, `erreurs`…
+
+    Une cellule est exécutée si elle porte un numéro ou une sortie ; les cellules vides ne comptent pas.
+    """
+    code = [c for c in cellules if _du_code(c["source"])]
+    faites = [c for c in code if c["numero"] is not None or c["sorties"]]
+    numeros = [c["numero"] for c in code if c["numero"] is not None]
+    rang = {id(c): i for i, c in enumerate(cellules, start=1)}
+    if not code:
+        etat = "vide"
+    elif not faites:
+        etat = "jamais"
+    else:
+        etat = "entière" if len(faites) == len(code) else "partielle"
+    return {
+        "etat": etat,
+        "faites": len(faites),
+        "total": len(code),
+        "manquantes": [rang[id(c)] for c in code if c not in faites][:20],
+        "ordre": numeros == sorted(numeros),
+        "doubles": len(set(numeros)) < len(numeros),
+        "erreurs": [[rang[id(c)], *e] for c in cellules for e in c["erreurs"]][:20],
+        "sorties": sum(bool(c["texte"].strip() or c["figures"]) for c in code),
+        "figures": sum(c["figures"] for c in code),
+    }
+
+
+# --- Ce que disent les sorties ----------------------------------------------------------------
+
+NOMBRE = r"(?:np\.float\d*\()?(\d+(?:[.,]\d+)?(?:e-?\d+)?)\)?\s*(%?)"
+PRECISION = re.compile(
+    rf"(?:pr[ée]cision|exactitude|justesse|accuracy|\bacc\b|score)[^\n\d%:=]{{0,60}}[:=]?\s*{NOMBRE}",
+    re.IGNORECASE,
+)
+PROGRESSION = re.compile(
+    rf"(?<![a-z_])(?:acc|accuracy|categorical_accuracy):\s*{NOMBRE}", re.IGNORECASE
+)
+EPOQUE = re.compile(r"\bEpoch\s+(\d+)\s*/\s*(\d+)", re.IGNORECASE)
+LISTE = re.compile(rf"[\[(]\s*{NOMBRE}\s*,\s*{NOMBRE}\s*[\])]")
+
+
+def _valeur(texte, pourcent):
+    try:
+        valeur = float(texte.replace(",", "."))
+    except ValueError:
+        return None
+    if pourcent or 1 < valeur <= 100:
+        valeur /= 100
+    return round(valeur, 6) if 0 < valeur <= 1 else None
+
+
+def lire_sorties(cellules):
+    """Ce que les sorties affichent : précisions (hors lignes d'époque), époques, alertes, réponses."""
+    faits = {"precisions": [], "epoques": [], "epuisees": False, "trace": [], "reponses": []}
+    for rang, cellule in enumerate(cellules, start=1):
+        texte, source = cellule["texte"], cellule["source"]
+        faits["epuisees"] |= "ran out of data" in texte
+        epoques = [(int(a), int(b)) for a, b in EPOQUE.findall(texte)]
+        if epoques:
+            faits["epoques"].append([rang, max(a for a, _ in epoques), max(b for _, b in epoques)])
+        faits["trace"] += re.findall(r"val_loss: (\d+\.\d+)", texte)[:200]
+        for phrase in re.findall(r"Selon moi[^\n:]*:\s*([^\n]{1,60})", texte, re.IGNORECASE):
+            faits["reponses"].append([rang, phrase.strip()])
+        for ligne in texte.splitlines():
+            if len(ligne) > 2_000 or "val_" in ligne or EPOQUE.search(ligne):
+                continue
+            trouve = PRECISION.search(ligne)
+            if "evaluate" in source:
+                # Tout dans une cellule : les lignes de l'entraînement ne sont pas celles de l'évaluation.
+                if not epoques or re.match(r"\s*(313/313|10000/10000)\b", ligne):
+                    trouve = trouve or PROGRESSION.search(ligne)
+                elif "step" in ligne or "loss" in ligne.lower():
+                    trouve = None
+                if paire := LISTE.search(ligne):
+                    valeur = _valeur(paire[3], paire[4])
+                    faits["precisions"] += [[rang, valeur]] if valeur else []
+                    continue
+            # Une ligne de progression n'est une mesure que dans une cellule qui évalue.
+            if trouve and ("step" not in ligne or "evaluate" in source):
+                valeur = _valeur(trouve[1], trouve[2])
+                faits["precisions"] += [[rang, valeur]] if valeur else []
+    faits["precisions"] = faits["precisions"][:200]
+    faits["trace"] = faits["trace"][:400]
+    return faits

@@ -1,0 +1,252 @@
+"""Le rapport : page de la classe (HTML), fiche de chaque étudiant (HTML et Markdown), CSV pour Excel et Moodle."""
+
+import csv
+import datetime
+import io
+import re
+import statistics
+from pathlib import Path
+
+import jinja2
+import markupsafe
+
+GABARITS = Path(__file__).with_name("gabarits")
+COLONNES = (
+    ("Nom", False), ("Note", True), ("Labo 1", False), ("Labo 2", False), ("Erreurs", True), ("Affichée", True),
+    ("Mesurée", True), ("Données", True), ("Photos", True), ("À vérifier", False),
+)  # fmt: skip
+
+ETATS = {
+    "entière": "exécuté en entier", "partielle": "exécuté en partie", "jamais": "jamais exécuté", "vide": "sans code",
+}  # fmt: skip
+
+
+def fr(nombre):
+    """Nombre écrit à la française, sans zéro inutile : 12.5 → « 12,5 »."""
+    return f"{nombre:.2f}".rstrip("0").rstrip(".").replace(".", ",")
+
+
+def etat(constat):
+    """Classe CSS d'un constat : plein, partiel, nul ou objet (non compté)."""
+    if constat.part is None:
+        return "objet"
+    if constat.part >= 0.999:
+        return "plein"
+    return "partiel" if constat.part > 0 else "nul"
+
+
+def coupable(texte):
+    """Texte échappé, où un long chemin peut passer à la ligne après une barre oblique."""
+    return markupsafe.escape(texte).replace("/", markupsafe.Markup("/<wbr>"))
+
+
+def code(texte):
+    """Texte échappé, où ce qui est entre accents graves devient du code."""
+    return markupsafe.Markup(
+        re.sub(r"`([^`]+)`", r"<code>\1</code>", str(markupsafe.escape(texte)))
+    )
+
+
+def _environnement():
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(GABARITS), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    env.filters.update(fr=fr, etat=etat, coupable=coupable, code=code)
+    return env
+
+
+def _cellule(texte, tri="", classe="", nombre=False):
+    return {"texte": texte, "tri": tri if tri != "" else texte, "classe": classe, "nombre": nombre}
+
+
+def _ligne(bulletin, faits):
+    """Résumé d'une remise dans le tableau de la classe."""
+    cellules = [_cellule(fr(bulletin.note), bulletin.note, nombre=True)]
+    erreurs = 0
+    for role in ("classification", "test_model"):
+        notebook = faits["notebooks"][role]
+        if notebook is None:
+            cellules.append(_cellule("absent", "0", "nul"))
+            continue
+        e = notebook["execution"]
+        erreurs += len(e["erreurs"])
+        ordre = "" if e["ordre"] or not e["faites"] else ", désordre"
+        texte = (ETATS[e["etat"]] if notebook["lisible"] else "illisible") + ordre
+        bon = notebook["lisible"] and e["etat"] == "entière" and e["ordre"]
+        cellules.append(
+            _cellule(texte, classe="plein" if bon else "partiel" if e["faites"] else "nul")
+        )
+    cellules.append(_cellule(str(erreurs), erreurs, "plein" if not erreurs else "nul", nombre=True))
+    notebook, modele = faits["notebooks"]["classification"], faits.get("modele") or {}
+    precisions = notebook["sorties"]["precisions"] if notebook else []
+    mesuree = modele.get("mesure")
+    # Plusieurs réseaux sont évalués : on montre le score qui va avec le modèle remis.
+    affichee = (
+        min((v for _, v in precisions), key=lambda v: abs(v - (mesuree or 1)))
+        if precisions
+        else None
+    )
+    for valeur in (affichee, mesuree):
+        cellules.append(
+            _cellule("–" if valeur is None else fr(100 * valeur) + " %", valeur or 0, nombre=True)
+        )
+    poids = sum(t for _, t in faits["donnees"]["rendus"])
+    cellules.append(
+        _cellule(
+            f"{poids / 1e6:.0f} Mo" if faits["donnees"]["rendus"] else "non",
+            poids,
+            "nul" if poids else "plein",
+            nombre=True,
+        )
+    )
+    siennes = sum(not f[3] for f in faits["photos"]["fichiers"])
+    cellules.append(_cellule(str(siennes), siennes, nombre=True))
+    signes = " · ".join(bulletin.signalements)
+    cellules.append(_cellule(signes or "–", len(bulletin.signalements), "signal" if signes else ""))
+    return {"nom": bulletin.nom, "cle": bulletin.cle, "cellules": cellules}
+
+
+def _reussites(bulletins):
+    resultat = []
+    for rang, premier in enumerate(bulletins[0].constats):
+        parts = [b.constats[rang].part for b in bulletins if b.constats[rang].part is not None]
+        if parts:
+            resultat.append(
+                {
+                    "titre": premier.titre,
+                    "moyenne": 100 * statistics.mean(parts),
+                    "pleins": sum(p >= 0.999 for p in parts),
+                    "nuls": sum(p == 0 for p in parts),
+                }
+            )
+    return resultat
+
+
+def page_de_classe(bulletins, tous_les_faits, titre, mode):
+    notes = [b.note for b in bulletins]
+    return (
+        _environnement()
+        .get_template("classe.html")
+        .render(
+            titre=titre,
+            mode=mode,
+            style=_style(),
+            bulletins=bulletins,
+            colonnes=COLONNES,
+            entetes=bulletins[0].constats,
+            lignes=[_ligne(b, tous_les_faits[b.cle]) for b in bulletins],
+            reussites=_reussites(bulletins),
+            note_sur=bulletins[0].note_sur,
+            moyenne=statistics.mean(notes),
+            mediane=statistics.median(notes),
+            mini=min(notes),
+            maxi=max(notes),
+            date=_date(),
+            jumeau=any((f.get("modele") or {}).get("jumeau") for f in tous_les_faits.values()),
+        )
+    )
+
+
+def _style():
+    return markupsafe.Markup((GABARITS / "style.css").read_text(encoding="utf-8"))
+
+
+def _date():
+    return datetime.date.today().isoformat()
+
+
+def fiche_html(bulletin, titre):
+    return (
+        _environnement()
+        .get_template("fiche.html")
+        .render(b=bulletin, titre=titre, style=_style(), date=_date())
+    )
+
+
+def _md(texte):
+    """Texte d'un étudiant rendu inerte en Markdown : ni HTML, ni lien, ni image, ni tableau cassé."""
+    texte = re.sub(r"\s+", " ", str(texte))
+    # Dans un passage de code (entre accents graves), tout est déjà inerte, sauf le séparateur de tableau.
+    morceaux = re.split(r"(`[^`|]+`)", texte)
+    return "".join(
+        m if rang % 2 else re.sub(r"([\\`*_{}\[\]<>#|!~])", r"\\\1", m)
+        for rang, m in enumerate(morceaux)
+    )
+
+
+def fiche_md(bulletin, titre):
+    lignes = [
+        f"# {_md(bulletin.nom)} : {fr(bulletin.note)} / {fr(bulletin.note_sur)}",
+        "",
+        f"{_md(titre)} · {_date()}",
+        "",
+    ]
+    if bulletin.remarques:
+        lignes += ["## À comprendre", ""]
+        for titre_remarque, texte in bulletin.remarques:
+            lignes += [f"- **{_md(titre_remarque)}.** {_md(texte)}"]
+        lignes.append("")
+    lignes += [
+        "## Critère par critère",
+        "",
+        "| critère | points | trouvé | attendu | où regarder |",
+        "|---|---:|---|---|---|",
+    ]
+    for c in bulletin.constats:
+        if c.part is not None:
+            points = f"{fr(c.points)} / {fr(c.maximum)}{' (bonus)' if c.bonus else ''}"
+            lignes.append(
+                f"| {_md(c.titre)} | {points} | {_md(c.trouve)} | {_md(c.attendu)} | {_md(c.ou)} |"
+            )
+    return "\n".join(lignes) + "\n"
+
+
+def _inerte(texte):
+    """Case d'un CSV qu'un tableur ne prendra pas pour une formule."""
+    texte = re.sub(r"[\r\n\t]+", " ", str(texte))
+    return "'" + texte if texte.lstrip()[:1] in ("=", "+", "-", "@", "|", "%") else texte
+
+
+def notes_csv(bulletins):
+    """CSV à points-virgules, virgule décimale et marque d'ordre des octets : Excel et Moodle l'ouvrent."""
+    tampon = io.StringIO()
+    ecrire = csv.writer(tampon, delimiter=";", lineterminator="\r\n", quoting=csv.QUOTE_MINIMAL)
+    titres = [f"{c.titre} (/{fr(c.maximum)})" for c in bulletins[0].constats]
+    ecrire.writerow(
+        [
+            "Nom",
+            f"Note (/{fr(bulletins[0].note_sur)})",
+            *map(_inerte, titres),
+            "Remarques",
+            "À vérifier",
+        ]
+    )
+    for b in bulletins:
+        points = ["" if c.part is None else fr(c.points) for c in b.constats]
+        remarques = " | ".join(t for t, _ in b.remarques)
+        ecrire.writerow(
+            [
+                _inerte(b.nom),
+                fr(b.note),
+                *points,
+                _inerte(remarques),
+                _inerte(" | ".join(b.signalements)),
+            ]
+        )
+    return "\ufeff" + tampon.getvalue()
+
+
+def ecrire(bulletins, tous_les_faits, sortie, titre, mode):
+    """Écrit rapport.html, notes.csv et etudiants/*.{html,md} dans `sortie`, chacun d'un seul coup."""
+    from outils.fichiers import ecriture_atomique
+
+    pages = {
+        "rapport.html": page_de_classe(bulletins, tous_les_faits, titre, mode),
+        "notes.csv": notes_csv(bulletins),
+    }
+    for b in bulletins:
+        pages[f"etudiants/{b.cle}.html"] = fiche_html(b, titre)
+        pages[f"etudiants/{b.cle}.md"] = fiche_md(b, titre)
+    for nom, contenu in pages.items():
+        with ecriture_atomique(Path(sortie) / nom) as provisoire:
+            provisoire.write_bytes(contenu.encode("utf-8", "replace"))

@@ -1,0 +1,353 @@
+"""Version étudiante et questions : l'aller-retour corrigé → étudiant → corrigé, et `verifier`."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+
+import numpy as np
+import pytest
+import remises
+from test_correction import BAREME, MODELE, manques, parts
+
+from correction import criteres, etudiante, faits
+from outils import verification
+from outils.verification import verifier
+
+NOTEBOOKS = ("classification.ipynb", "test_model.ipynb")
+
+
+def corrige(nom):
+    return json.loads((remises.RACINE / "analyse_image" / nom).read_text(encoding="utf-8"))
+
+
+def source(cellule):
+    return "".join(cellule["source"])
+
+
+@pytest.fixture(scope="module")
+def depot(tmp_path_factory):
+    """La version étudiante, écrite une fois."""
+    dossier = tmp_path_factory.mktemp("etudiant") / "labos"
+    etudiante.produire(dossier)
+    return dossier
+
+
+def bulletin(dossier, tmp_path, modele=True):
+    f = faits.etablir({"nom": "x", "cle": "x", "sources": [str(dossier)]}, tmp_path / "travail")
+    if modele:
+        f["modele"] = {**MODELE, "mesure": 0.9302}
+    return criteres.noter(f, BAREME)
+
+
+# --- Le corrigé, sa version étudiante, et retour ------------------------------------------------
+
+
+def test_le_corrige_a_tous_les_points(tmp_path):
+    dossier = remises.copier_modele(remises.labos_resolus(tmp_path / "corrige"))
+    b = bulletin(dossier, tmp_path)
+    assert manques(b) == {} and b.note == 100
+    assert set(BAREME["questions"]) <= set(parts(b)), (
+        "les questions comptent pour qui part de nos labos"
+    )
+
+
+def test_la_version_etudiante_n_a_que_ce_qui_est_donne(depot, tmp_path):
+    p = parts(bulletin(depot, tmp_path, modele=False))
+    assert {q: p[q] for q in BAREME["questions"]} == dict.fromkeys(BAREME["questions"], 0)
+    donnes = {
+        "fichier_classification", "fichier_test_model", "donnees_absentes", "classification_lisible",
+        "test_model_lisible",
+        "lecture", "un_parmi_dix", "compilation", "epoques", "augmentation", "epoques_augmentees",
+        "evaluation", "sauvegarde",
+        "reseau_4", "rechargement", "preparation", "photo_presente",
+    }  # fmt: skip
+    # « evaluation » reste : le labo évalue aussi d'autres réseaux que celui de la question.
+    assert {cle for cle, part in p.items() if part == 1} == donnes
+    # Rien n'est exécuté, et ce que l'étudiant doit écrire ne lui est pas compté.
+    for cle in (
+        "decoupe",
+        "echelle",
+        "classification_execution",
+        "precision_affichee",
+        "modele_charge",
+    ):
+        assert p[cle] == 0, cle
+    assert p["reseau_1"] < 0.7
+
+
+def test_remplie_avec_les_solutions_elle_retrouve_tous_les_points(depot, tmp_path):
+    def remplir(notebook, nom):
+        copie = etudiante.remplir(
+            json.loads((depot / "analyse_image" / nom).read_text(encoding="utf-8")), notebook
+        )
+        for cellule, faite in zip(copie["cells"], notebook["cells"], strict=True):
+            assert cellule["source"] == faite["source"] and cellule["id"] == faite["id"]
+            if faite["cell_type"] == "code":  # ce qu'une exécution aurait donné
+                cellule.update(outputs=faite["outputs"], execution_count=faite["execution_count"])
+        return copie
+
+    dossier = remises.copier_modele(remises.labos_resolus(tmp_path / "rempli", remplir))
+    assert manques(bulletin(dossier, tmp_path)) == {}
+
+
+def test_une_question_fausse_ou_effacee_ne_donne_rien(tmp_path):
+    def rater(notebook, nom):
+        for cellule in notebook["cells"]:
+            if cellule["id"] == "verifier-q2":
+                cellule["outputs"][0]["text"] = ["❌ q2 : X_validation : 3 ; attendu : 12000\n"]
+            if cellule["id"] == "verifier-q3":
+                cellule.update(source="print('✅ q3 : juste')")
+            if cellule["id"] == "verifier-q4":
+                cellule["outputs"] = []
+        return notebook
+
+    dossier = remises.copier_modele(remises.labos_resolus(tmp_path / "r", rater))
+    assert manques(bulletin(dossier, tmp_path)) == {"q2": 0, "q3": 0, "q4": 0}
+
+
+def test_une_question_d_un_autre_labo_se_compte_aussi(tmp_path):
+    dossier = remises.copier_modele(remises.labos_resolus(tmp_path / "r"))
+    cellule = ('verifier("labo3-q1")', [remises.flux("✅ labo3-q1 : dix moyennes.\n")])
+    remises.ecrire(
+        dossier / "analyse_image" / "deux_convolutions.ipynb", remises.notebook([cellule])
+    )
+    bareme = {**BAREME, "criteres": {}, "questions": {
+        "labo3-q1": {"points": 3, "labo": "deux_convolutions"}, "labo3-q2": {"points": 1, "labo": "deux_convolutions"},
+    }}  # fmt: skip
+    f = faits.etablir({"nom": "x", "cle": "x", "sources": [str(dossier)]}, tmp_path / "travail")
+    b = criteres.noter(f, bareme)
+    assert b.note == 75 and manques(b) == {"labo3-q2": 0}
+    assert b.constats[0].ou == "analyse_image/deux_convolutions.ipynb (sorties remises)"
+
+
+def test_la_nouvelle_execution_passe_avant_les_sorties_remises(tmp_path):
+    dossier = remises.copier_modele(remises.labos_resolus(tmp_path / "r"))
+    f = faits.etablir({"nom": "x", "cle": "x", "sources": [str(dossier)]}, tmp_path / "travail")
+    f["modele"] = MODELE
+    f["execution"] = {
+        "classification": {
+            "questions": {"q1": "juste", "q2": "faux"},
+            "remarques": ["Cellule 3 : oups"],
+        }
+    }
+    b = criteres.noter(f, BAREME)
+    assert manques(b) == {"q2": 0, "q3": 0, "q4": 0, "q5": 0}
+    assert dict(b.remarques)["Nouvelle exécution, classification.ipynb"] == "Cellule 3 : oups"
+
+
+# --- Le dépôt étudiant ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("nom", NOTEBOOKS)
+def test_ni_solution_ni_sortie_et_les_memes_identifiants(depot, nom):
+    avant, apres = (
+        corrige(nom),
+        json.loads((depot / "analyse_image" / nom).read_text(encoding="utf-8")),
+    )
+    assert [c["id"] for c in apres["cells"]] == [c["id"] for c in avant["cells"]]
+    texte = json.dumps(apres, ensure_ascii=False)
+    assert "SOLUTION" not in texte and "HIDDEN" not in texte
+    for cellule, resolue in zip(apres["cells"], avant["cells"], strict=True):
+        if cellule["cell_type"] == "code":
+            assert cellule["outputs"] == [] and cellule["execution_count"] is None
+        a_faire = "### BEGIN SOLUTION" in source(resolue)
+        assert ("NotImplementedError" in source(cellule)) is a_faire
+        if not a_faire:
+            assert cellule["source"] == resolue["source"]
+
+
+def test_chaque_question_a_sa_cellule_son_bareme_et_sa_verification():
+    trouvees = {}
+    for nom in NOTEBOOKS:
+        for cellule in (c for c in corrige(nom)["cells"] if c["cell_type"] == "code"):
+            for cle in re.findall(r'verifier\("(\w+)"\)', source(cellule)):
+                trouvees[cle] = nom.removesuffix(".ipynb")
+                assert any(f"✅ {cle} :" in "".join(s.get("text", "")) for s in cellule["outputs"])
+    assert trouvees == {cle: q["labo"] for cle, q in BAREME["questions"].items()}
+    assert set(trouvees) == set(verification.QUESTIONS)
+
+
+def test_le_depot_est_pret_a_pousser(depot):
+    presents = {f.relative_to(depot).as_posix() for f in depot.rglob("*") if f.is_file()}
+    attendus = {
+        ".devcontainer/devcontainer.json", ".gitignore", ".github/workflows/classroom.yml", "README.md", "labo.py",
+        ".github/classroom/verifier_remise.py", "requirements.txt", "pyproject.toml",
+        "analyse_image/outils/verification.py", "images/pantalon.jpg", "modele/reference/modele.weights.h5",
+    }  # fmt: skip
+    assert attendus <= presents
+    assert not [
+        f for f in presents if f.startswith(("correction", "tests")) or f.endswith("reseaux.py")
+    ]
+    assert tomllib.loads((depot / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["labo"][
+        "adresse"
+    ]
+    subprocess.run(["git", "init", "-q", depot], check=True)
+    (depot / "modele" / "modele.json").write_text("{}")
+    (depot / "datas").mkdir()
+    (depot / "datas" / "fashion-mnist_train.csv").write_text("x")
+    suivis = subprocess.run(
+        ["git", "ls-files", "-o", "--exclude-standard"], cwd=depot, capture_output=True, text=True
+    ).stdout
+    assert "modele/modele.json" in suivis and "fashion-mnist" not in suivis
+
+
+def test_la_verification_de_classroom(depot, tmp_path):
+    programme = ".github/classroom/verifier_remise.py"
+
+    def lancer(dossier):
+        essai = subprocess.run(
+            [sys.executable, programme],
+            cwd=dossier,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+        )
+        return essai.returncode, essai.stdout
+
+    code, texte = lancer(depot)
+    assert code == 1 and "question q1 sans réponse juste" in texte and "non exécutée" in texte
+    dossier = remises.copier_modele(remises.labos_resolus(tmp_path / "fini"))
+    (dossier / ".github" / "classroom").mkdir(parents=True)
+    (dossier / programme).write_bytes((depot / programme).read_bytes())
+    assert lancer(dossier) == (0, "Tout est là.\n")
+
+
+def test_produire_ne_vide_rien_et_refuse_le_corrige(tmp_path):
+    (tmp_path / "mes notes.txt").write_text("à garder")
+    etudiante.produire(tmp_path)
+    assert (tmp_path / "mes notes.txt").read_text() == "à garder"
+    with pytest.raises(ValueError, match="contient le corrigé"):
+        etudiante.produire(remises.RACINE)
+
+
+# --- Les marqueurs ----------------------------------------------------------------------------
+
+
+def test_vider_garde_le_retrait_la_consigne_et_le_reste():
+    resolu = (
+        "def f(x):\n    ### BEGIN SOLUTION : doubler x\n    y = 2 * x\n    return y\n    ### END SOLUTION\n\n"
+        "print(f(2))\n"
+        "### BEGIN HIDDEN TESTS\nassert f(3) == 6\n### END HIDDEN TESTS"
+    )
+    vide = etudiante.vider(resolu)
+    assert vide == f"def f(x):\n    # À VOUS : doubler x\n    {etudiante.ARRET}\n\nprint(f(2))"
+    compile(vide, "cellule", "exec")
+    assert (
+        etudiante.vider("x = 1\n# BEGIN SOLUTION n'est pas un marqueur")
+        == "x = 1\n# BEGIN SOLUTION n'est pas un marqueur"
+    )
+
+
+@pytest.mark.parametrize(
+    "cellule",
+    [
+        "### BEGIN SOLUTION\nx = 1",
+        "x = 1\n### END SOLUTION",
+        "### BEGIN SOLUTION\n### BEGIN SOLUTION\n### END SOLUTION",
+        "### BEGIN SOLUTION\n### END HIDDEN TESTS",
+        "###BEGIN SOLUTION\nx = 1\n### END SOLUTION",
+        "### begin solution\nx = 1",
+    ],
+)
+def test_des_marqueurs_fautifs_sont_une_erreur(cellule):
+    notebook = {
+        "cells": [
+            {"cell_type": "code", "id": "abc", "metadata": {}, "outputs": [], "source": cellule}
+        ]
+    }
+    with pytest.raises(etudiante.MarqueursInvalides, match=r"labo\.ipynb, cellule 1 \(abc\)"):
+        etudiante.version_etudiante(notebook, "labo.ipynb")
+
+
+# --- verifier ---------------------------------------------------------------------------------
+
+
+class Couche:
+    def __init__(self, activation="relu"):
+        self.activation = type("f", (), {"__name__": activation})()
+
+
+def reseau(parametres=693_962, fin="softmax", precision=0.9):
+    couches = [type(nom, (Couche,), {})("relu") for nom in verification.COUCHES_ATTENDUES]
+    couches[-1] = type("Dense", (Couche,), {})(fin)
+    return type("Reseau", (), {
+        "layers": couches, "output_shape": (None, 10), "count_params": lambda self: parametres,
+        "evaluate": lambda self, *a, **k: [0.3, precision],
+    })()  # fmt: skip
+
+
+IMAGE, FILTRE = np.arange(25).reshape(5, 5) % 3 - 1, np.array([[1, 0, 1], [-1, 1, -1], [0, 1, 0]])
+CARTE = np.array(
+    [[(IMAGE[i : i + 3, j : j + 3] * FILTRE).sum() for j in range(3)] for i in range(3)]
+)
+ORDRE = np.random.RandomState(13).permutation(100)
+PIXELS, ETIQUETTES = np.arange(100 * 784).reshape(100, 784), np.eye(10)[np.arange(100) % 10]
+DECOUPE = {
+    "X": PIXELS, "y": ETIQUETTES, "X_validation": PIXELS[ORDRE[:20]], "X_apprentissage": PIXELS[ORDRE[20:]],
+    "y_validation": ETIQUETTES[ORDRE[:20]], "y_apprentissage": ETIQUETTES[ORDRE[20:]],
+}  # fmt: skip
+ECHELLE = dict.fromkeys(
+    ("X_apprentissage", "X_validation", "X_test"),
+    np.linspace(0, 1, 1568, dtype="float32").reshape(2, 28, 28, 1),
+)
+CENTREE = np.zeros((28, 28), "float32")
+CENTREE[8:20, 8:20] = 0.9
+CAS = [
+    ("q1", {"image": IMAGE, "filtre": FILTRE, "carte": CARTE}, None),
+    ("q1", {"image": IMAGE, "filtre": FILTRE, "carte": CARTE + 1}, "9 case(s) fausse(s)"),
+    ("q1", {"image": IMAGE, "filtre": FILTRE, "carte": np.zeros((2, 2))}, "forme (2, 2) ; attendu : (3, 3)"),
+    ("q1", {}, "« carte » n'existe pas encore"),
+    ("q2", DECOUPE, None),
+    ("q2", {**DECOUPE, "X_validation": PIXELS[:20]}, "random_state=13"),
+    ("q2", {**DECOUPE, "y_validation": ETIQUETTES[:20]}, "les étiquettes ne suivent pas"),
+    ("q2", {**DECOUPE, "X_validation": PIXELS[:25]}, "test_size=0.2"),
+    ("q3", ECHELLE, None),
+    ("q3", {**ECHELLE, "X_test": ECHELLE["X_test"] * 255}, "valeurs dans [0, 1]"),
+    ("q3", {**ECHELLE, "X_test": ECHELLE["X_test"].reshape(2, 784)}, "attendu : (n, 28, 28, 1)"),
+    ("q3", {**ECHELLE, "X_test": ECHELLE["X_test"].astype("float64")}, "float64 ; attendu : float32"),
+    ("q3", {**ECHELLE, "X_test": ECHELLE["X_test"] / 255}, "deux fois"),
+    ("q3", {**ECHELLE, "X_test": "oups"}, "objet str"),
+    ("q4", {"modele": reseau()}, None),
+    ("q4", {"modele": reseau(1)}, "1 paramètres ; attendu : 693962"),
+    ("q4", {"modele": reseau(fin="relu")}, "attendu : softmax"),
+    ("q4", {"modele": None}, "n'a pas la forme attendue"),
+    ("q5", {"modele": reseau(), "X_test": 0, "y_test": 0, "evaluation": [0.3, 0.9]}, None),
+    ("q5", {"modele": reseau(precision=0.8), "X_test": 0, "y_test": 0, "evaluation": [0.3, 0.9]}, "évaluez bien"),
+    ("q5", {"modele": reseau(), "X_test": 0, "y_test": 0, "evaluation": [0.3, 91.2]}, "précision dans [0, 1]"),
+    ("q6", {"entree": CENTREE}, None),
+    ("q6", {"entree": 1 - CENTREE}, "fond est clair"),
+    ("q6", {"entree": (CENTREE * 255).astype("uint8")}, "uint8 ; attendu : float32"),
+    ("q7", {"probabilites": np.full(10, 0.1)}, None),
+    ("q7", {"probabilites": np.full((1, 10), 0.1)}, "attendu : (10,)"),
+    ("q7", {"probabilites": np.full(10, 0.3)}, "la somme vaut 3.0000"),
+    ("q99", {}, "question inconnue"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cle", "noms", "faute"), CAS, ids=[f"{c}-{f or 'juste'}" for c, _, f in CAS]
+)
+def test_verifier_dit_juste_ou_pourquoi(capsys, cle, noms, faute):
+    exec(f"verifier({cle!r})", {"verifier": verifier, **noms})
+    texte = capsys.readouterr().out
+    if faute:
+        assert texte.startswith(f"❌ {cle} : ") and faute in texte
+    else:
+        assert texte.startswith(f"✅ {cle} : ")
+
+
+def test_verifier_ne_demande_que_numpy():
+    programme = (
+        "import sys; sys.path.insert(0, 'analyse_image'); import outils.verification; "
+        "print([m for m in ('tensorflow', 'keras', 'pandas', 'matplotlib', 'PIL', 'sklearn') if m in sys.modules])"
+    )
+    essai = subprocess.run(
+        [sys.executable, "-c", programme],
+        cwd=remises.RACINE,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert essai.stdout.strip() == "[]"

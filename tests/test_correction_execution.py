@@ -1,0 +1,264 @@
+"""Correction : la commande entière, et la nouvelle exécution de notebooks qui font tout pour mal finir."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import psutil
+import pytest
+import remises
+
+from correction import execution, faits, limites
+from correction.__main__ import principal
+from outils import donnees
+
+HOSTILES = {
+    "saisie": "nom = input('Votre nom ? ')",
+    "noyau tué": "import ctypes\nctypes.string_at(0)",
+    "boucle": "n = 1\nwhile n:\n    n += 1",
+    "orphelin": "import subprocess\nfils = subprocess.Popen(['sleep', '987'], start_new_session=True)",
+    "mémoire": "import numpy as np\ngros = np.ones(10 * 2**30, dtype='uint8')",
+    "effacer": "import os, shutil\nshutil.rmtree('../../..', ignore_errors=True)\n"
+    "shutil.rmtree(os.path.expanduser('~'), ignore_errors=True)",
+    "réseau": "import urllib.request\nurllib.request.urlopen('http://192.0.2.1', timeout=3)",
+    "sortie": "import os\nos._exit(0)",
+    "fin": "print('arrivé au bout')",
+}
+SANS_UNSHARE = sys.platform != "linux" or not shutil.which("unshare")
+
+
+def remise_hostile(dossier):
+    remises.ecrire(
+        dossier / "analyse_image" / "classification.ipynb",
+        remises.notebook([(source, []) for source in HOSTILES.values()], executer=False),
+    )
+    return dossier
+
+
+def lire(dossier, tmp_path):
+    return faits.etablir({"nom": "x", "cle": "x", "sources": [str(dossier)]}, tmp_path / "lecture")
+
+
+def endormis():
+    return [
+        p.pid for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "987"]
+    ]
+
+
+@pytest.fixture
+def petites_donnees(tmp_path):
+    """Deux CSV minuscules : ces tests ne portent pas sur les données."""
+    (tmp_path / "csv").mkdir()
+    chemins = [tmp_path / "csv" / nom for nom in donnees.CSV]
+    for chemin in chemins:
+        chemin.write_text(",".join(donnees.COLONNES) + "\n" + ",".join(["1"] * 785) + "\n")
+    return chemins
+
+
+@pytest.mark.skipif(os.name == "nt", reason="limites POSIX")
+@pytest.mark.parametrize("isole", [True, False], ids=["avec isolement", "sans isolement"])
+def test_tout_ce_qui_finit_mal_est_survecu_et_dit(tmp_path, monkeypatch, petites_donnees, isole):
+    if not isole:
+        monkeypatch.setattr(limites, "isolement", list)
+    elif not limites.isolement():
+        pytest.skip("ce système ne permet pas l'isolement")
+    original = remise_hostile(tmp_path / "remises" / "hostile")
+    avant = {f: f.read_bytes() for f in original.rglob("*") if f.is_file()}
+    bilans = execution.executer(
+        lire(original, tmp_path), tmp_path / "travail", petites_donnees, [tmp_path / "remises"], 6
+    )
+    bilan = bilans["classification"]
+    texte = "\n".join(bilan["remarques"])
+    rang = {nom: i for i, nom in enumerate(HOSTILES, start=1)}
+    assert f"Cellule de code {rang['saisie']} non exécutée : attend une saisie" in texte
+    assert f"Cellule de code {rang['noyau tué']} non exécutée : tue le noyau" in texte
+    assert f"Cellule de code {rang['sortie']} non exécutée : tue le noyau (os._exit)" in texte
+    assert "sleep" in texte.split("arrêtés : ")[1]
+    erreurs = {cellule: nom for cellule, nom, _ in bilan["erreurs"]}
+    assert erreurs.pop(rang["boucle"]) == "Delai"
+    assert erreurs == {rang["mémoire"]: "MemoryError", rang["réseau"]: "URLError"}
+    assert bilan["complet"] and bilan["sautees"] == 3, "la dernière cellule est atteinte"
+    assert endormis() == []
+    assert {f: f.read_bytes() for f in original.rglob("*") if f.is_file()} == avant
+    assert [c.stat().st_nlink for c in petites_donnees] == [1, 1], (
+        "les données d'origine ne sont pas liées"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "raison"),
+    [
+        ("x = input()", "saisie"),
+        ("os._exit(0)", "os._exit"),
+        ("sys.exit()", "(exit)"),
+        ("exit()", "exit"),
+        ("while True:\n    x += 1", "while True"),
+        ("while 1:\n    pass", "while True"),
+        ("%%bash\nrm -rf ~", "autre programme"),
+        ("!pip install keras\n!rm -rf /", "commande système"),
+        ("from google.colab import files\nfiles.upload()", "Colab"),
+        ("drive.mount('/content/drive')", "Drive"),
+        ("chemin = filedialog.askopenfilename()", "fenêtre"),
+        ("while True:\n    if fini():\n        break", None),
+        ("model.fit(x, y)\nprint('exit()')", None),
+        ("quitter = 3", None),
+        ("plante = (", None),
+    ],
+)
+def test_les_cellules_qui_bloquent_sont_reconnues_sans_les_lancer(source, raison):
+    trouvee = execution.raison_de_sauter(source)
+    assert (raison in trouvee) if raison else trouvee is None
+
+
+def test_lancer_arrete_ce_qui_dure_ce_qui_gonfle_et_les_orphelins(tmp_path):
+    def programme(code, **options):
+        return limites.lancer([sys.executable, "-c", code], **options)
+
+    assert programme("pass", duree=20).code == 0
+    assert programme("import sys; sys.exit(3)", duree=20).code == 3
+    debut = time.monotonic()
+    lent = programme(
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(99)",
+        duree=1,
+    )
+    assert lent.code is None and "plus de 1 s" in lent.raison and time.monotonic() - debut < 15
+    gros = programme(
+        "x = bytearray(400_000_000)\nwhile True: x[0] = 1", duree=60, memoire=200_000_000
+    )
+    assert "Go de mémoire" in gros.raison
+    fils = programme(
+        "import subprocess; subprocess.Popen(['sleep', '987'], start_new_session=True)", duree=20
+    )
+    assert fils.code == 0 and endormis() == []
+    (tmp_path / "vie").touch()
+    muet = programme(
+        "import time; time.sleep(99)", duree=60, silence=1, signal_de_vie=tmp_path / "vie"
+    )
+    assert "sans nouvelles" in muet.raison
+
+
+# --- La commande ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def classe(tmp_path):
+    """Une remise parfaite, une en zip, une abîmée, une vide : jamais l'une n'empêche les autres."""
+    dossier = tmp_path / "classe"
+    remises.remise(dossier / "Élise Tremblay")
+    zoe = remises.remise(
+        tmp_path / "zoe",
+        remises.notebook(remises.cellules_classification(), executer=False),
+        graine=1,
+    )
+    with zipfile.ZipFile(dossier / "Zoé Côté_12_assignsubmission_file_labo.zip", "w") as archive:
+        for fichier in zoe.rglob("*"):
+            archive.write(fichier, "labo/" + fichier.relative_to(zoe).as_posix())
+    (dossier / "abîmée.zip").write_bytes(b"PK\x03\x04 coupe")
+    (dossier / "vide").mkdir()
+    return dossier
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="noms de fichiers en octets quelconques")
+def test_des_noms_qui_ne_sont_pas_du_texte(tmp_path):
+    from correction.__main__ import noter
+
+    nom = os.fsdecode(b"\xe9l\xe8ve <b>;\n=1")
+    remises.remise(tmp_path / "classe" / nom, modele=False)
+    remises.ecrire(tmp_path / "classe" / nom / os.fsdecode(b"photo\xff.txt"), "x")
+    remises.remise(tmp_path / "classe" / "autre", modele=False)
+    bulletins = noter(tmp_path / "classe", sortie=tmp_path / "s")
+    assert [b.note for b in bulletins] == [bulletins[0].note] * 2 and bulletins[0].note > 80
+    assert len(list((tmp_path / "s" / "etudiants").glob("*.md"))) == 2
+    assert (tmp_path / "s" / "notes.csv").read_bytes().count(b"\r\n") == 3
+
+
+def test_noter_une_classe_puis_reprendre(classe, tmp_path, capsys, monkeypatch):
+    sortie = tmp_path / "rapport"
+    assert principal(["noter", str(classe), "--sortie", str(sortie)]) == 0
+    notes = {
+        ligne[:14].strip(): ligne[14:].split("/")[0].strip()
+        for ligne in capsys.readouterr().out.splitlines()
+        if " / " in ligne
+    }
+    # Sans Fashion-MNIST ici, la précision est mesurée sur le jumeau dessiné : la note de modèle change.
+    assert set(notes) == {"Élise Tremblay", "Zoé Côté", "abîmée", "vide"}
+    assert (notes["abîmée"], notes["vide"]) == ("0", "0")
+    csv = (sortie / "notes.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert len(csv) == 5 and len({ligne.count(";") for ligne in csv}) == 1
+    fiche = (sortie / "etudiants" / "zoe-cote.md").read_text(encoding="utf-8")
+    assert "jamais exécuté (0 cellule sur 12)" in fiche
+    html = (sortie / "rapport.html").read_text(encoding="utf-8")
+    assert 'href="etudiants/elise-tremblay.html"' in html and "poids du modèle identiques" in html
+    if not donnees._chemins_ubyte(donnees.DOSSIER_DEBIAN):
+        return
+    assert notes["Élise Tremblay"] == "100"
+    # Relancée, la commande ne relit rien ; une remise changée est relue.
+    monkeypatch.setattr("correction.__main__._lire", lambda s, t: pytest.fail(f"{s.nom} est relu"))
+    assert principal(["noter", str(classe), "--sortie", str(sortie)]) == 0
+    assert "4 remise(s) inchangée(s)" in capsys.readouterr().out
+    (classe / "vide" / "x.txt").write_text("x")
+    relus = []
+    monkeypatch.setattr(
+        "correction.__main__._lire",
+        lambda s, t: relus.append(s.nom) or faits.etablir(s.__dict__, Path(t) / "x"),
+    )
+    assert principal(["noter", str(classe), "--sortie", str(sortie)]) == 0
+    assert relus == ["vide"]
+
+
+def test_une_lecture_qui_meurt_ne_coute_qu_une_remise(classe, tmp_path, monkeypatch):
+    lancer = limites.lancer
+
+    def saboter(commande, **options):
+        demande = (
+            Path(commande[3]).read_text(encoding="utf-8") if "correction.faits" in commande else ""
+        )
+        if "vide" in json.loads(demande)["nom"] if demande else False:
+            return limites.Fin(None, "arrêté : plus de 150 s", 150, [])
+        return lancer(commande, **options)
+
+    monkeypatch.setattr(limites, "lancer", saboter)
+    monkeypatch.setattr("correction.__main__._mesurer_modeles", lambda *a: None)
+    from correction.__main__ import noter
+
+    bulletins = {b.nom: b for b in noter(classe, sortie=tmp_path / "s")}
+    assert bulletins["vide"].note == 0 and bulletins["Élise Tremblay"].note > 80
+    assert "Ouvrez-la à la main" in dict(bulletins["vide"].remarques)["À la lecture de la remise"]
+
+
+def test_les_erreurs_de_commande_sont_en_francais(tmp_path, capsys):
+    assert principal(["noter", str(tmp_path / "absent")]) == 1
+    assert "n'existe pas" in capsys.readouterr().err
+    (tmp_path / "b.toml").write_text("[criteres]\nx = { points = 1 }")
+    (tmp_path / "r").mkdir()
+    remises.remise(tmp_path / "r" / "a")
+    assert (
+        principal(
+            [
+                "noter",
+                str(tmp_path / "r"),
+                "--bareme",
+                str(tmp_path / "b.toml"),
+                "--sortie",
+                str(tmp_path / "s"),
+            ]
+        )
+        == 1
+    )
+    assert "critère inconnu « x »" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        principal(["corriger"])
+    assert "Commande incomprise" in capsys.readouterr().err
+    aide = subprocess.run(
+        [sys.executable, "-m", "correction", "--help"],
+        cwd=remises.RACINE,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert aide.returncode == 0 and "noter DOSSIER" in aide.stdout
