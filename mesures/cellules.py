@@ -8,15 +8,18 @@ from pathlib import Path
 LABOS = Path(__file__).resolve().parent.parent / "analyse_image"
 
 
-def executer_cellules(notebook, identifiants):
-    """Exécute, en mode complet, les cellules de ces identifiants ; rend leurs noms (fonctions, tableaux)."""
+def executer_cellules(notebook, identifiants, noms=None):
+    """Exécute, en mode complet, les cellules de ces identifiants ; rend leurs noms (fonctions, tableaux).
+
+    `noms` : ce que les cellules omises auraient défini.
+    """
     contenu = json.loads((LABOS / notebook).read_text(encoding="utf-8"))
     sources = {c["id"]: "".join(c["source"]) for c in contenu["cells"]}
     os.environ["MPLBACKEND"] = "Agg"
     os.environ.pop("LABO_RAPIDE", None)
     os.chdir(LABOS)
     sys.path.insert(0, str(LABOS))
-    labo = {}
+    labo = dict(noms or {})
     for identifiant in identifiants:
         exec(compile(sources[identifiant], identifiant, "exec"), labo)
     return labo

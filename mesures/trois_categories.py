@@ -11,17 +11,15 @@ Les résultats s'ajoutent à mesures/trois_categories.csv ; une ligne déjà mes
 """
 
 import datetime
-import json
 import os
 import sys
 import time
 from pathlib import Path
 
 import pandas as pd
+from cellules import executer_cellules
 
-ICI = Path(__file__).resolve().parent
-LABOS = ICI.parent / "analyse_image"
-RESULTATS = ICI / "trois_categories.csv"
+RESULTATS = Path(__file__).resolve().parent / "trois_categories.csv"
 CELLULES = (
     *("imports", "parametres", "photos", "repartir", "charger", "transformer", "augmenter", "flux"),
     *("reseau", "compiler", "predire"),
@@ -29,17 +27,10 @@ CELLULES = (
 ESSAIS = {"labo": (1, 2, 3), "jeter": (1,), "moitie": (1,), "quart": (1,)}
 
 
-def cellules_du_labo():
-    """Exécute les cellules utiles du labo et rend leurs noms (fonctions, tableaux)."""
-    notebook = json.loads((LABOS / "trois_categories.ipynb").read_text(encoding="utf-8"))
-    sources = {c["id"]: "".join(c["source"]) for c in notebook["cells"]}
-    os.environ["MPLBACKEND"] = "Agg"
-    os.environ.pop("LABO_RAPIDE", None)
-    os.chdir(LABOS)
-    sys.path.insert(0, str(LABOS))
-    labo = {"CATALOGUE": None}  # le catalogue dessiné de la section 1 ne sert pas ici
-    for identifiant in CELLULES:
-        exec(compile(sources[identifiant], identifiant, "exec"), labo)
+def lire_labo():
+    """Les noms (fonctions, tableaux) des cellules utiles du labo, et le test."""
+    # Le catalogue dessiné de la section 1 ne sert pas ici.
+    labo = executer_cellules("trois_categories.ipynb", CELLULES, {"CATALOGUE": None})
     labo["X_test"], labo["y_test"] = labo["charger"]("test")
     return labo
 
@@ -94,7 +85,7 @@ def mesurer(labo, essai, graine):
 
 
 def principal():
-    labo = cellules_du_labo()
+    labo = lire_labo()
     from outils.fichiers import ecriture_atomique
 
     for demande in sys.argv[1:] or ESSAIS:
