@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import signal
 import sys
 import tempfile
 import warnings
@@ -259,4 +260,8 @@ def principal(arguments=None):
 
 
 if __name__ == "__main__":
+    # Arrêter ce programme arrête aussi ceux qu'il a lancés, de quelque façon qu'on le demande.
+    for nom in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, nom):
+            signal.signal(getattr(signal, nom), signal.default_int_handler)
     sys.exit(principal())

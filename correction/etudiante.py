@@ -77,18 +77,6 @@ def version_etudiante(notebook, nom="notebook"):
     return copie
 
 
-def remplir(etudiant, corrige):
-    """Notebook étudiant où chaque cellule vidée retrouve la source du corrigé, d'après les identifiants.
-
-    Sert à vérifier l'aller-retour : une version étudiante remplie redonne le corrigé.
-    """
-    sources = {c.get("id"): c["source"] for c in corrige["cells"]}
-    copie = json.loads(json.dumps(etudiant))
-    for cellule in copie["cells"]:
-        cellule["source"] = sources.get(cellule.get("id"), cellule["source"])
-    return copie
-
-
 def _fichiers():
     for motif in GARDES:
         for chemin in sorted(RACINE.glob(motif)):

@@ -415,14 +415,18 @@ def _toutes_les_questions(notebooks):
 
 def etablir(soumission, travail):
     """Faits (dict sérialisable) d'une remise {nom, cle, sources}."""
-    racines, remarques = soumissions.deballer(soumission["sources"], Path(travail) / "contenu")
+    racines, remarques, ouvertes = soumissions.deballer(
+        soumission["sources"], Path(travail) / "contenu"
+    )
     racines = [soumissions.racine_logique(r) for r in racines]
     git = next((g for g in map(soumissions.etat_git, racines) if g), None)
     inventaire, notebooks = [], []
     for racine in racines:
         chemins, notes = soumissions.fichiers(racine)
         remarques += notes[:10]
-        inventaire += [(c, racine) for c in chemins]
+        # Une archive qu'on a ouverte est l'emballage de la remise, pas une donnée.
+        deballees = {*ouvertes, *(c for c in chemins if Path(f"{c}.contenu").is_dir())}
+        inventaire += [(c, racine) for c in chemins if c not in deballees]
     ipynb = [(c, r) for c, r in inventaire if c.suffix.lower() == ".ipynb"]
     for chemin, racine in ipynb[:40]:
         notebooks.append(lire_notebook(chemin, chemin.relative_to(racine)))
@@ -443,7 +447,7 @@ def etablir(soumission, travail):
         Path(n["absolu"]).parents[1]
         for n in roles.values()
         if n and "absolu" in n and n["dossier_juste"]
-    }
+    } | set(racines)
     memes = roles["classification"] is not None and roles["classification"] is roles["test_model"]
     return {
         "nom": soumission["nom"],

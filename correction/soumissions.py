@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 ARCHIVES_REFUSEES = (".rar", ".7z")
+REFUSEE = "« {} » : format non ouvert ; demandez un zip ou un dépôt Git"
 IMAGES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".avif", ".tif", ".tiff", ".jfif")
 # Dossiers qui ne sont pas le travail de l'étudiant : outils, caches, environnements.
 IGNORES = {
@@ -231,30 +232,36 @@ def _copier_membre(lire, cible, budget):
 
 
 def deballer(sources, destination):
-    """Rend (racines, remarques) : les dossiers où lire une remise, archives extraites dans `destination`."""
-    racines, remarques = [], []
+    """Rend (racines, remarques, ouvertes) : dossiers où lire une remise, phrases, archives extraites.
+
+    Les archives sont extraites dans `destination` ; les originaux ne sont pas touchés.
+    """
+    racines, remarques, ouvertes = [], [], []
     for numero, source in enumerate(map(Path, sources)):
         cible = Path(destination) / str(numero)
         if source.is_dir() and not source.is_symlink():
-            racines.append(source)
-            archives = [c for c in fichiers(source)[0] if est_archive(c.name)]
-            if not any(c.suffix.lower() == ".ipynb" for c in fichiers(source)[0]):
-                for rang, archive in enumerate(archives[:ARCHIVES_MAX]):
+            presents = fichiers(source)[0]
+            if not any(c.suffix.lower() == ".ipynb" for c in presents):
+                ouvertes += [c for c in presents if est_archive(c.name)][:ARCHIVES_MAX]
+                for rang, archive in enumerate(ouvertes):
                     racines += _extraire_ou_dire(archive, cible / str(rang), remarques)
+                remarques += [
+                    REFUSEE.format(c.name)
+                    for c in presents
+                    if c.suffix.lower() in ARCHIVES_REFUSEES
+                ]
+            racines.append(source)
         elif est_archive(source.name):
             racines += _extraire_ou_dire(source, cible, remarques)
-        elif source.name.lower().endswith(ARCHIVES_REFUSEES):
-            remarques.append(
-                f"« {source.name} » : format non ouvert ; demandez un zip ou un dépôt Git"
-            )
+        elif source.suffix.lower() in ARCHIVES_REFUSEES:
+            remarques.append(REFUSEE.format(source.name))
         else:
             cible.mkdir(parents=True, exist_ok=True)
             moodle = MOODLE.match(source.name)
-            shutil.copy(
-                source, cible / (moodle["reste"] if moodle and moodle["reste"] else source.name)
-            )
+            nom = moodle["reste"] if moodle and moodle["reste"] else source.name
+            shutil.copy(source, cible / nom)
             racines.append(cible)
-    return racines, remarques
+    return racines, remarques, ouvertes
 
 
 def _extraire_ou_dire(archive, cible, remarques):

@@ -669,12 +669,20 @@ def test_toutes_les_formes_d_un_dossier_de_remises(tmp_path):
     imbrique = zipper(modele, tmp_path / "dedans.zip")
     with zipfile.ZipFile(classe / "poupées.zip", "w") as archive:
         archive.write(imbrique, "rendu/dedans.zip")
+    # Une remise lourde, zippée deux fois : l'emballage n'est pas pris pour des données.
+    lourde = zipper(modele, tmp_path / "lourde.zip")
+    with zipfile.ZipFile(lourde, "a") as archive:
+        archive.writestr("video.bin", os.urandom(6_000_000))
+    (classe / "Lou_9_assignsubmission_file_").mkdir()
+    with zipfile.ZipFile(classe / "Lou_9_assignsubmission_file_" / "tout.zip", "w") as archive:
+        archive.write(lourde, "rendu/lourde.zip")
     (classe / "refuse.rar").write_bytes(b"Rar!")
     (classe / "notes.txt").write_text("pas une remise")
     liste = soumissions.trouver(classe)
     assert [s.nom for s in liste] == [
         "Ali Baba",
         "labo-clone",
+        "Lou",
         "poupées",
         "refuse",
         "tar",
@@ -724,7 +732,7 @@ def test_une_bombe_est_arretee(tmp_path, monkeypatch):
 @pytest.mark.parametrize("contenu", [b"", b"PK\x03\x04 abime", b"\x1f\x8bxx"])
 def test_une_archive_abimee_est_dite(tmp_path, contenu):
     (tmp_path / "a.zip").write_bytes(contenu)
-    racines, remarques = soumissions.deballer([tmp_path / "a.zip"], tmp_path / "x")
+    racines, remarques, _ = soumissions.deballer([tmp_path / "a.zip"], tmp_path / "x")
     assert racines == [] and "illisible" in remarques[0]
 
 

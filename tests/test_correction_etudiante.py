@@ -41,6 +41,12 @@ def bulletin(dossier, tmp_path, modele=True):
     return criteres.noter(f, BAREME)
 
 
+def reponses_du_corrige(etudiant, resolu):
+    """Notebook étudiant où chaque cellule vidée retrouve la source du corrigé, d'après les identifiants."""
+    sources = {c["id"]: c["source"] for c in resolu["cells"]}
+    return {**etudiant, "cells": [{**c, "source": sources[c["id"]]} for c in etudiant["cells"]]}
+
+
 # --- Le corrigé, sa version étudiante, et retour ------------------------------------------------
 
 
@@ -79,7 +85,7 @@ def test_la_version_etudiante_n_a_que_ce_qui_est_donne(depot, tmp_path):
 
 def test_remplie_avec_les_solutions_elle_retrouve_tous_les_points(depot, tmp_path):
     def remplir(notebook, nom):
-        copie = etudiante.remplir(
+        copie = reponses_du_corrige(
             json.loads((depot / "analyse_image" / nom).read_text(encoding="utf-8")), notebook
         )
         for cellule, faite in zip(copie["cells"], notebook["cells"], strict=True):

@@ -140,6 +140,11 @@ def test_lancer_arrete_ce_qui_dure_ce_qui_gonfle_et_les_orphelins(tmp_path):
         "import time; time.sleep(99)", duree=60, silence=1, signal_de_vie=tmp_path / "vie"
     )
     assert "sans nouvelles" in muet.raison
+    limites.ARRET.set()  # Ctrl+C
+    try:
+        assert programme("import time; time.sleep(99)", duree=60).raison == "interrompu"
+    finally:
+        limites.ARRET.clear()
 
 
 # --- La commande ------------------------------------------------------------------------------
