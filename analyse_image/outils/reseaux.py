@@ -80,7 +80,11 @@ def cinq_convolutions(largeur=32):
 
 
 def avec_miroir(reseau):
-    """Réseau qui répond la moyenne de `reseau` sur l'image et sur son miroir : mêmes poids, deux passages."""
+    """Copie qui répond la moyenne de `reseau` sur l'image et sur son miroir : mêmes poids, deux passages."""
+    copie = type(reseau).from_config(
+        reseau.get_config()
+    )  # sans l'optimiseur, trois fois plus lourd
+    copie.set_weights(reseau.get_weights())
     image = Input(shape=FORME_ENTREE)
-    reponses = reseau(image), reseau(ops.flip(image, axis=2))
+    reponses = copie(image), copie(ops.flip(image, axis=2))
     return Model(image, layers.Average()(reponses), name=f"{reseau.name}_avec_miroir")
