@@ -34,7 +34,8 @@ ADMISES = {
     "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness",
     "RandomCrop", "RandomHeight", "RandomWidth", "RandomErasing", "MultiHeadAttention", "Attention",
     # ce qui accompagne une couche
-    "DTypePolicy", "Policy", "__keras_tensor__", "Flip", "__tensor__", "__tuple__", "__numpy__", "L1", "L2", "L1L2", "SeedGenerator",
+    "DTypePolicy", "Policy", "__keras_tensor__", "__tensor__", "__tuple__", "__numpy__", "Flip", "L1", "L2", "L1L2",
+    "SeedGenerator",
     "Zeros", "Ones", "Constant", "GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunNormal",
     "LecunUniform", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "Orthogonal",
     "Identity", "MaxNorm", "NonNeg", "UnitNorm", "MinMaxNorm",

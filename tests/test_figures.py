@@ -73,3 +73,8 @@ def test_un_generateur_de_keras_donne_lui_meme_ses_classes(montrees):
 def test_sans_noms_les_numeros(montrees):
     afficher_images((X, Y), n_images=3)
     assert montrees() == attendues(3, ["0", "1", "2"])
+
+
+def test_un_jeu_vide_est_dit():
+    with pytest.raises(ValueError, match="le jeu est vide"):
+        afficher_images((X[:0], Y[:0]))

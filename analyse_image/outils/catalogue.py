@@ -521,7 +521,7 @@ def obtenir_photos(archives=ARCHIVES, jumeau=None):
                 f"\n⚠ DONNÉES DESSINÉES, pas de vraies photos : {erreur}.\n"
                 "  Le labo continue sur un catalogue dessiné par le code : tout fonctionne, mais aucun "
                 "score obtenu ici ne vaut pour de vraies photos.\n"
-                "  Remède : connectez-vous à Internet et relancez.",
+                "  Remède : connectez-vous à Internet et relancez, hors du mode rapide (qui ne télécharge rien).",
                 DonneesDessinees,
                 stacklevel=2,
             )

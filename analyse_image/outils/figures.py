@@ -65,6 +65,10 @@ def afficher_images(data_generator, n_images=5, classes=None):
         numeros += list(y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.ravel())
         if len(images) >= n_images:  # un générateur de Keras ne s'arrête jamais seul
             break
+    if not images:
+        raise ValueError(
+            "Aucune image à montrer : le jeu est vide. Vérifiez le dossier ou le filtre."
+        )
     images = np.array(images[:n_images])
     if images.dtype != np.uint8 and images.max() > 1:
         images = images / 255  # en couleurs, matplotlib attend 0–1
