@@ -29,6 +29,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
+from sklearn.metrics import roc_auc_score  # noqa: E402
 from sklearn.model_selection import train_test_split  # noqa: E402
 
 from outils import donnees, modele, preparation, reseaux  # noqa: E402
@@ -46,6 +47,7 @@ CORRESPONDANCE = {
     "shirt": (6,),
     "shoes": (5, 7, 9),
 }
+INCONNUS = ("hat", "shorts", "skirt")
 
 
 def cle(nom):
@@ -125,6 +127,17 @@ def juger(reseau, entrees):
     return predites
 
 
+def aire_inconnus(reseau, connues, inconnues):
+    """Aire sous la courbe ROC : la plus grande probabilité sépare-t-elle connus et inconnus ? (0,5 : non)"""
+    if inconnues is None:
+        return np.nan
+    entrees = np.concatenate([connues, inconnues])
+    lisibles = ~np.isnan(entrees[:, 0, 0, 0])
+    confiance = reseau.predict(entrees[lisibles], verbose=0).max(axis=1)
+    est_connue = np.repeat([1, 0], [len(connues), len(inconnues)])[lisibles]
+    return roc_auc_score(est_connue, confiance)
+
+
 def mesurer(dossier, publie=None):
     """Rend le tableau des taux (une ligne par chemin et réseau) et les matrices de confusion."""
     photos, ignores = lister(dossier)
@@ -142,8 +155,10 @@ def mesurer(dossier, publie=None):
         "énoncé": reseau_publie(publie),
         "référence": modele.charger_modele(ICI.parent / "modele" / "reference"),
     }
+    inconnues = [(d, p) for d in INCONNUS for p in sorted(dossier.glob(f"{d}/*")) if p.is_file()]
     lignes, confusions = [], []
     for chemin, (entrees, secondes) in prets.items():
+        autres = preparer(inconnues, chemins[chemin])[0] if inconnues else None
         for nom_reseau, reseau in les_reseaux.items():
             predites = juger(reseau, entrees)
             justes = np.array(
@@ -155,7 +170,7 @@ def mesurer(dossier, publie=None):
                 entete
                 | {"macro": np.mean(list(taux.values())), "micro": justes.mean()}
                 | taux
-                | {"s/photo": secondes}
+                | {"s/photo": secondes, "aire inconnus": aire_inconnus(reseau, entrees, autres)}
             )
             for classe in classes:
                 comptes = {

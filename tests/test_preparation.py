@@ -357,7 +357,7 @@ def test_proportions_extremes(taille):
     [
         Image.new("RGB", (60, 60), "white"),
         Image.new("L", (60, 60), 0),
-        Image.new("RGBA", (60, 60), (10, 20, 30, 0)),
+        Image.new("RGBA", (60, 60), (10, 20, 30, 255)),
         Image.new("I", (60, 60), 7),
     ],
 )
@@ -419,3 +419,24 @@ def test_vraies_photos_jamais_vides():
         entree = analyser_photo(chemin).entree
         assert 0.02 < (entree > 0.05).mean() <= 1, chemin.name
         assert entree[entree > 0.05].std() > 0.005, chemin.name
+
+
+@pytest.mark.parametrize("opacite", [10, 60, 120, 127, 200])
+def test_un_detourage_a_demi_transparent_reste_un_detourage(opacite):
+    net, pale = dessin().convert("RGBA"), dessin().convert("RGBA")
+    net.putalpha(masque_de(PULL))
+    pale.putalpha(masque_de(PULL).point(lambda v: opacite if v else 0))
+    plein = preparer_photo(octets(net))[0, :, :, 0] > 0
+    assert ((analyser_photo(octets(pale)).entree[0, :, :, 0] > 0) == plein).mean() > 0.97
+
+
+def test_une_image_entierement_transparente_est_dite():
+    vide = dessin().convert("RGBA")
+    vide.putalpha(0)
+    with pytest.raises(PhotoIllisible, match="entièrement transparente"):
+        preparer_photo(octets(vide))
+
+
+def test_une_image_filiforme_est_dite_telle():
+    with pytest.raises(PhotoIllisible, match="filiforme"):
+        preparer_photo(octets(Image.new("RGB", (1, 5000))))

@@ -258,19 +258,19 @@ def _verifier_taille(taille, nom):
             f"{PIXELS_MAX // 10**6} millions de pixels au plus",
             "réduisez l'image avant de la donner",
         )
-    if min(taille) < COTE_MIN:
-        _refuser(
-            nom,
-            f"{largeur} × {hauteur} pixels, trop petit pour reconnaître un vêtement",
-            f"{COTE_MIN} pixels au moins de chaque côté",
-            "prenez l'image d'origine plutôt qu'une vignette",
-        )
     if max(taille) > RAPPORT_MAX * min(taille):
         _refuser(
             nom,
             f"{largeur} × {hauteur} pixels, image filiforme",
             f"un côté au plus {RAPPORT_MAX} fois plus long que l'autre",
             "recadrez l'image autour du vêtement",
+        )
+    if min(taille) < COTE_MIN:
+        _refuser(
+            nom,
+            f"{largeur} × {hauteur} pixels, trop petit pour reconnaître un vêtement",
+            f"{COTE_MIN} pixels au moins de chaque côté",
+            "prenez l'image d'origine plutôt qu'une vignette",
         )
 
 
@@ -414,7 +414,7 @@ def analyser_photo(source):
 def _separer(rvb, alpha):
     """Rend (saillance 0–1, masque booléen) : la transparence si elle détoure, sinon le contraste au fond."""
     if alpha is not None:
-        opaque = alpha > 127
+        opaque = alpha > alpha.max() / 2  # une image à demi transparente garde son détourage
         lignes, colonnes = np.flatnonzero(opaque.any(axis=1)), np.flatnonzero(opaque.any(axis=0))
         # Une photo rectangulaire à coins arrondis n'est pas un détourage.
         if (
@@ -511,6 +511,10 @@ def _refuser_unie(rvb, alpha, source):
     ):
         return
     nom = Path(source).name if isinstance(source, (str, os.PathLike)) else "image reçue"
+    if alpha is not None and not alpha.any():
+        _refuser(
+            nom, "image entièrement transparente", "un vêtement visible", "exportez-la avec un fond"
+        )
     _refuser(
         nom, "image d'une seule couleur", "un vêtement sur un fond", "choisissez une autre image"
     )
@@ -636,15 +640,15 @@ def _avertir(rvb, masque, part):
         )
     if np.median(lab[fond][:, 0]) < 40:
         messages.append(
-            "Polarité inversée : le fond est sombre. C'est corrigé ici, mais la recette de l'énoncé "
+            "Polarité inversée : le fond est foncé. C'est corrigé ici, mais la recette de l'énoncé "
             "(load_and_preprocess_image) le prendrait pour le vêtement : il lui faut un fond clair."
         )
     chair = _part_de_peau(rvb, masque)
     if 0.05 < chair < 0.5:
         messages.append(
-            f"Vêtement porté ? {chair:.0%} du premier plan a une teinte de peau. Si c'est quelqu'un, tête, bras "
-            "et jambes changent la silhouette : prenez le vêtement seul, à plat ou sur cintre. Si c'est la "
-            "couleur du vêtement, ignorez cet avertissement."
+            f"Vêtement porté ? {chair:.0%} du premier plan a une teinte de peau. Si c'est quelqu'un, tête, "
+            "mains, bras et jambes changent la silhouette : prenez le vêtement seul, à plat ou sur cintre. Si c'est la "
+            "couleur du vêtement ou du sol, ignorez cet avertissement."
         )
     morceaux = cv2.connectedComponents(masque.astype(np.uint8))[0] - 1
     if morceaux > 1:
