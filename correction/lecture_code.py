@@ -791,35 +791,24 @@ class Lecteur:
             return None
         return Valeur("reseau", couches=[], cellule=self.cellule)
 
-    def a_to_json(self, objet, args, nommes, n):
+    def _noter_sauvegarde(self, n, quoi, objet, **plus):
         self.noter(
-            "sauvegarde", n, quoi="json", reseau=self._nom(objet), numero=self._numero(objet)
+            "sauvegarde", n, quoi=quoi, **plus, reseau=self._nom(objet), numero=self._numero(objet)
         )
+
+    def a_to_json(self, objet, args, nommes, n):
+        self._noter_sauvegarde(n, "json", objet)
         return Valeur()
 
     def a_save_weights(self, objet, args, nommes, n):
-        self.noter(
-            "sauvegarde",
-            n,
-            quoi="poids",
-            chemin=self._chemin(args),
-            reseau=self._nom(objet),
-            numero=self._numero(objet),
-        )
+        self._noter_sauvegarde(n, "poids", objet, chemin=self._chemin(args))
         return None
 
     def a_save(self, objet, args, nommes, n):
         if isinstance(objet, Valeur) and (
             objet.genre == "reseau" or re.search(r"\.(keras|h5)$", self._chemin(args))
         ):
-            self.noter(
-                "sauvegarde",
-                n,
-                quoi="entier",
-                chemin=self._chemin(args),
-                reseau=self._nom(objet),
-                numero=self._numero(objet),
-            )
+            self._noter_sauvegarde(n, "entier", objet, chemin=self._chemin(args))
             return None
         return NotImplemented
 
@@ -829,9 +818,7 @@ class Lecteur:
     def a_sauvegarder_modele(self, objet, args, nommes, n):
         reseau = args[0] if args else None
         for quoi in ("json", "poids"):
-            self.noter(
-                "sauvegarde", n, quoi=quoi, reseau=self._nom(reseau), numero=self._numero(reseau)
-            )
+            self._noter_sauvegarde(n, quoi, reseau)
         return Valeur()
 
     def a_legend(self, objet, args, nommes, n):

@@ -124,8 +124,8 @@ def principal():
         print(f"Écriture de {choix.produits} produits…", flush=True)
         generer(dossier, choix.produits)
         octets = sum(e.stat().st_size for e in os.scandir(dossier / "styles"))
-        publie_json = [json.loads(p.read_bytes()) for p in (dossier / "styles").iterdir()]
-        del publie_json  # cache chaud pour tous
+        for fiche in (dossier / "styles").iterdir():
+            fiche.read_bytes()  # cache chaud pour tous
         for nom, facon in facons.items():
             debut = time.perf_counter()
             gardees = facon(dossier)

@@ -289,20 +289,19 @@ def ajuster(reseau, X, y, epoques, taux, parts_nettes):
     reseau.fit(suite, epochs=epoques, steps_per_epoch=len(X) // LOT, shuffle=False, verbose=2)
 
 
-def entrainer(X, y, epoques=EPOQUES, finition=FINITION):
+def entrainer(X, y, epoques=EPOQUES):
     """Rend le réseau entraîné, qui moyenne l'image et son miroir, et les secondes (montre, processeur)."""
     keras.utils.set_random_seed(GRAINE)
     reseau = reseaux.cinq_convolutions()
     plan = keras.optimizers.schedules.CosineDecay
     debut = np.array([time.perf_counter(), time.process_time()])
-    montee = (
-        epoques * (len(X) // LOT) // 4
-    )  # un seul cycle : montée linéaire, puis descente en cosinus
+    # Un seul cycle : montée linéaire sur un quart des pas, puis descente en cosinus.
+    montee = epoques * (len(X) // LOT) // 4
     cycle = plan(PAS_MAX / 20, 3 * montee, warmup_target=PAS_MAX, warmup_steps=montee)
     ajuster(reseau, X, y, epoques, cycle, PARTS_NETTES)
     avant = reseau.get_weights()
-    pas = finition * (len(X) // LOT)
-    ajuster(reseau, X, y, finition, plan(PAS_MAX / 8, pas), (1.0, 1.0))
+    pas = FINITION * (len(X) // LOT)
+    ajuster(reseau, X, y, FINITION, plan(PAS_MAX / 8, pas), (1.0, 1.0))
     reseau.set_weights([(a + b) / 2 for a, b in zip(avant, reseau.get_weights(), strict=True)])
     secondes = np.array([time.perf_counter(), time.process_time()]) - debut
     return reseaux.avec_miroir(reseau), secondes

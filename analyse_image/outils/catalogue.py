@@ -26,7 +26,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from outils.donnees import DonneesDessinees, DonneesInvalides, dossier_datas
-from outils.fichiers import RACINE
+from outils.fichiers import RACINE, dossier_atomique
 from outils.preparation import OCTETS_MAX, PhotoIllisible, couleurs_carrees, ouvrir_photo
 
 CLASSES = ("bottomwear", "shoes", "topwear")
@@ -338,9 +338,7 @@ def ecrire_arborescence(manifeste, dossier, copier=False):
     inconnus = set(manifeste["split"]) - set(JEUX)
     if inconnus:
         raise ValueError("Certaines lignes n'ont pas de jeu : appelez d'abord `repartir`.")
-    dossier.parent.mkdir(parents=True, exist_ok=True)
-    provisoire = Path(tempfile.mkdtemp(prefix=".provisoire-", dir=dossier.parent))
-    try:
+    with dossier_atomique(dossier) as provisoire:
         for ligne in manifeste.to_dict("records"):
             source = Path(ligne["path"])
             cible = provisoire / ligne["split"] / ligne["class"] / source.name
@@ -353,12 +351,6 @@ def ecrire_arborescence(manifeste, dossier, copier=False):
                 os.link(source, cible)
             except OSError:  # copie demandée, autre disque, ou système sans liens physiques
                 shutil.copyfile(source, cible)
-        provisoire.chmod(0o755)
-        if dossier.exists():
-            dossier.rmdir()  # vide : vérifié plus haut
-        os.replace(provisoire, dossier)
-    finally:
-        shutil.rmtree(provisoire, ignore_errors=True)
     return len(manifeste)
 
 
@@ -396,10 +388,8 @@ def extraire_vetements(archive, destination):
     Seuls sont écrits les membres `*/<jeu>/<article>/<nom>.jpg`, sous un nom contrôlé, dans la limite
     de la taille admise ; le dossier n'apparaît que complet. Lève `DonneesInvalides`.
     """
-    destination = Path(destination)
-    provisoire = Path(tempfile.mkdtemp(prefix=".provisoire-", dir=destination.parent))
     try:
-        with zipfile.ZipFile(archive) as contenu:
+        with dossier_atomique(destination) as provisoire, zipfile.ZipFile(archive) as contenu:
             membres = {}
             for membre in contenu.infolist():
                 correspondance = MEMBRE.fullmatch(membre.filename)
@@ -416,12 +406,8 @@ def extraire_vetements(archive, destination):
                 cible = provisoire / nom
                 cible.parent.mkdir(parents=True, exist_ok=True)
                 cible.write_bytes(octets)
-        provisoire.chmod(0o755)
-        os.replace(provisoire, destination)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as erreur:
         raise DonneesInvalides(f"L'archive reçue est abîmée ou chiffrée ({erreur}).") from erreur
-    finally:
-        shutil.rmtree(provisoire, ignore_errors=True)
 
 
 def telecharger_vetements(destination, archives=ARCHIVES):

@@ -1,6 +1,7 @@
 """Chemins du dépôt et écriture sans fichier à moitié écrit."""
 
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,3 +40,22 @@ def ecriture_atomique(chemin):
         os.replace(provisoire, chemin)
     finally:
         provisoire.unlink(missing_ok=True)
+
+
+@contextmanager
+def dossier_atomique(dossier):
+    """Donne un dossier provisoire voisin de `dossier`, renommé à la fin si tout s'est bien passé.
+
+    `dossier` n'existe pas, ou est vide ; il n'apparaît que complet. Lève `OSError` s'il a un contenu.
+    """
+    dossier = Path(dossier)
+    dossier.parent.mkdir(parents=True, exist_ok=True)
+    provisoire = Path(tempfile.mkdtemp(prefix=".provisoire-", dir=dossier.parent))
+    try:
+        yield provisoire
+        provisoire.chmod(0o755)  # mkdtemp le réserve à son auteur
+        if dossier.exists():
+            dossier.rmdir()  # refuse un dossier qui n'est pas vide
+        os.replace(provisoire, dossier)
+    finally:
+        shutil.rmtree(provisoire, ignore_errors=True)

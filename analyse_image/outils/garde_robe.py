@@ -11,11 +11,8 @@ Régénérer les images d'exemple, depuis le dossier `analyse_image/` :
 
 import io
 import json
-import os
 import random
-import shutil
 import sys
-import tempfile
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +21,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from outils.donnees import CLASSES
-from outils.fichiers import ecriture_atomique
+from outils.fichiers import dossier_atomique, ecriture_atomique
 
 # Les matières d'un tracé : chacune reçoit un gris (imagette) ou une couleur (photo).
 TISSU, ACCENT, METAL, PLI = range(4)
@@ -1033,9 +1030,7 @@ def ecrire_catalogue(dossier, n=900, graine=13):
     dossier = Path(dossier)
     if dossier.exists():
         raise FileExistsError(f"« {dossier.name} » existe déjà : rien n'a été touché.")
-    dossier.parent.mkdir(parents=True, exist_ok=True)
-    provisoire = Path(tempfile.mkdtemp(prefix=".provisoire-", dir=dossier.parent))
-    try:
+    with dossier_atomique(dossier) as provisoire:
         for nom in ("images", "styles"):
             (provisoire / nom).mkdir()
         lignes = [_COLONNES_STYLES]
@@ -1064,10 +1059,6 @@ def ecrire_catalogue(dossier, n=900, graine=13):
             lignes.append(ligne)
         texte = "".join(",".join(map(str, ligne)) + "\n" for ligne in lignes)
         (provisoire / "styles.csv").write_text(texte, encoding="utf-8")
-        provisoire.chmod(0o755)
-        os.replace(provisoire, dossier)
-    finally:
-        shutil.rmtree(provisoire, ignore_errors=True)
 
 
 # --- Les images d'exemple -------------------------------------------------------------------------
