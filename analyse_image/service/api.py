@@ -9,6 +9,7 @@ Réglages, par variables d'environnement : SERVICE_MODELE (dossier du modèle), 
 
 import asyncio
 import base64
+import ctypes
 import io
 import json
 import logging
@@ -69,6 +70,8 @@ async def vivre(app):
     journal.setLevel(logging.INFO)
     logging.getLogger("uvicorn.access").disabled = True  # nos lignes disent davantage
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # citerait ce qu'on reçoit
+    if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt"):
+        ctypes.CDLL(None).mallopt(-1, 2**17)  # rendre au système la mémoire des grandes photos
     PngImagePlugin.MAX_TEXT_MEMORY, MultiPartParser.spool_max_size = 4 * MO, OCTETS_MAX
     ici = Path(__file__).resolve().parents  # déployé, le modèle est à côté ; sinon, la référence
     defaut = ici[1] / "modele" if (ici[1] / "modele").is_dir() else ici[2] / "modele" / "reference"
@@ -103,7 +106,8 @@ async def refuser(requete, refus):
 
 @app.exception_handler(RequestValidationError)
 async def refuser_formulaire(requete, e):
-    return erreur(422, "Il manque la photo : un fichier, dans le champ « file » d'un formulaire.")
+    code = 422 if requete.state.note["octets"] else 400
+    return erreur(code, "Il manque la photo : un fichier, dans le champ « file » d'un formulaire.")
 
 
 @app.exception_handler(HTTPException)

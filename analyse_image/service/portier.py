@@ -60,6 +60,7 @@ class Portier:
 
         try:
             await self.recevoir(Request(scope, receive), corps)
+            note["octets"] = len(corps)
             await self.app(scope, rejouer, envoyer)
         except Refus as refus:
             await erreur(refus.code, refus.message)(scope, receive, envoyer)
@@ -68,7 +69,7 @@ class Portier:
         finally:
             self.octets -= len(corps)
             ligne = {"t": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "methode": scope["method"]}
-            ligne |= {"chemin": scope["path"][:100], "octets": len(corps)} | note
+            ligne |= {"chemin": scope["path"][:100]} | note
             journal.info(json.dumps(ligne | {"ms": round(1e3 * (time.perf_counter() - debut), 1)}))
 
     async def recevoir(self, requete, corps):
