@@ -31,7 +31,7 @@ class Refus(Exception):
 
 def erreur(code, message, entetes=None):
     """La réponse JSON d'un refus, toujours de la même forme."""
-    entetes = {"Retry-After": "2"} if code == 503 else entetes
+    entetes = {**(entetes or {}), **({"Retry-After": "2"} if code == 503 else {})}
     return JSONResponse({"erreur": {"code": code, "message": message}}, code, entetes)
 
 
@@ -63,7 +63,8 @@ class Portier:
             note["octets"] = len(corps)
             await self.app(scope, rejouer, envoyer)
         except Refus as refus:
-            await erreur(refus.code, refus.message)(scope, receive, envoyer)
+            fin = {"Connection": "close"}  # il reste peut-être des octets à lire
+            await erreur(refus.code, refus.message, fin)(scope, receive, envoyer)
         except ClientDisconnect:
             note["code"] = 499  # parti avant la fin : personne à qui répondre
         finally:
