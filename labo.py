@@ -478,6 +478,9 @@ def servir(dossier):
         while all(p.poll() is None for p in processus):
             time.sleep(0.2)
         return next(p.returncode for p in processus if p.returncode is not None)
+    except KeyboardInterrupt:
+        annoncer("Service et page arrêtés.")
+        return 0
     finally:
         for p in processus:
             p.terminate()
