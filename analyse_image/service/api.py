@@ -70,8 +70,9 @@ async def vivre(app):
     journal.setLevel(logging.INFO)
     logging.getLogger("uvicorn.access").disabled = True  # nos lignes disent davantage
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # citerait ce qu'on reçoit
-    if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt"):
-        ctypes.CDLL(None).mallopt(-1, 2**17)  # rendre au système la mémoire des grandes photos
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(-3, 4 * MO)  # M_MMAP_THRESHOLD et M_TRIM_THRESHOLD : rendre au système
+        libc.mallopt(-1, 8 * MO)  # la mémoire des grandes photos
     PngImagePlugin.MAX_TEXT_MEMORY, MultiPartParser.spool_max_size = 4 * MO, OCTETS_MAX
     ici = Path(__file__).resolve().parents  # déployé, le modèle est à côté ; sinon, la référence
     defaut = ici[1] / "modele" if (ici[1] / "modele").is_dir() else ici[2] / "modele" / "reference"
