@@ -5,11 +5,12 @@ Pour le service (labo 7), le même réseau exporté au format LiteRT, qui se pas
 
 import datetime
 import hashlib
+import io
 import json
 import platform
 import threading
 import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,23 @@ def lire_fiche(dossier, nom="modele"):
     return contenu
 
 
+AJOUTS_DE_KERAS = {"input_axes": None, "output_axes": None}  # initialiseurs, depuis la 3.15
+AJOUTS_DE_KERAS |= {"renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99}
+
+
+def _pour_keras_anterieur(config):
+    """La configuration sans les réglages que Keras 3.15 a ajoutés et que 3.13 refuse, s'ils ont leur défaut."""
+    if isinstance(config, list):
+        return [_pour_keras_anterieur(valeur) for valeur in config]
+    if not isinstance(config, dict):
+        return config
+    return {
+        cle: _pour_keras_anterieur(valeur)
+        for cle, valeur in config.items()
+        if cle not in AJOUTS_DE_KERAS or valeur != AJOUTS_DE_KERAS[cle]
+    }
+
+
 def charger_modele(dossier, nom="modele"):
     """Rend le réseau Keras (non compilé) écrit dans `dossier` par `sauvegarder_modele` ou par l'énoncé.
 
@@ -165,7 +183,8 @@ def charger_modele(dossier, nom="modele"):
         )
     try:
         # Sans ses réglages d'entraînement : ni optimiseur à reconstruire, ni avertissement.
-        modele = keras.models.model_from_json(json.dumps(config | {"compile_config": None}))
+        config = _pour_keras_anterieur(config | {"compile_config": None})
+        modele = keras.models.model_from_json(json.dumps(config))
     except Exception as erreur:  # Keras lève des types variés selon la faute
         raise ModeleInvalide(
             f"« {json_.name} » ne décrit pas un réseau que Keras {keras.__version__} accepte "
@@ -210,8 +229,11 @@ def exporter_modele(modele, dossier, classes=None, entree=None, nom="modele"):
     essais = np.random.default_rng(13).random((32, *forme), dtype="float32") * _blanc(entree)
     modele = _en_probabilites(modele, essais)
     with ecriture_atomique(dossier / f"{nom}.tflite") as provisoire:
-        with sans_bavardage():
-            modele.export(provisoire, format="litert", verbose=False)
+        with (
+            sans_bavardage(),
+            redirect_stdout(io.StringIO()),
+        ):  # Keras 3.13 dit tout ce qu'il exporte
+            modele.export(str(provisoire), format="litert", verbose=False)
             octets = provisoire.read_bytes()
             litert = {"nom": dossier.resolve().name, "date": datetime.date.today().isoformat()}
             litert["sha256"] = hashlib.sha256(octets).hexdigest()
