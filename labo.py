@@ -42,7 +42,7 @@ RACINE = Path(__file__).resolve().parent
 LABOS = RACINE / "analyse_image"
 VENV = RACINE / ".venv"
 VERSIONS = ((3, 13), (3, 12), (3, 11))
-PLACE_NECESSAIRE = 4  # Go : bibliothèques installées et fichiers téléchargés
+PLACE_NECESSAIRE = 5  # Go : bibliothèques installées et fichiers téléchargés
 
 
 class Probleme(Exception):
@@ -226,7 +226,7 @@ def preparer():
     if libre < PLACE_NECESSAIRE:
         annoncer(f"Attention : {libre:.1f} Go libres, il en faut environ {PLACE_NECESSAIRE}.")
     annoncer(
-        "Installation des bibliothèques (800 Mo à télécharger, 3 Go sur le disque) : "
+        "Installation des bibliothèques (1 Go à télécharger, 3,5 Go sur le disque) : "
         "quelques minutes, cette fois seulement…"
     )
     if temoin().exists():

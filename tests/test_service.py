@@ -372,6 +372,18 @@ def test_la_memoire_est_rendue(service):
     assert service.memoire() - service.memoire_avant < 50 * MO
 
 
+def test_un_site_nomme_dans_les_reglages_est_admis(tmp_path):
+    site = "https://ecole.example"
+    processus, adresse = demarrer(tmp_path / "journal.txt", SERVICE_ORIGINES=site)
+    try:
+        reponse = httpx.get(f"{adresse}/health", headers={"Origin": site})
+        assert reponse.headers["access-control-allow-origin"] == site
+        reponse = httpx.get(f"{adresse}/health", headers={"Origin": "https://ailleurs.example"})
+        assert "access-control-allow-origin" not in reponse.headers
+    finally:
+        arreter(processus)
+
+
 # --- Démarrer, s'arrêter -----------------------------------------------------------------------
 
 

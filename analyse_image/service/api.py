@@ -18,9 +18,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-from fastapi import FastAPI, Request, Response, UploadFile
+from fastapi import FastAPI, File, Request, Response, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from PIL import Image, PngImagePlugin
@@ -61,6 +62,9 @@ PHRASES |= {
     503: "En démarrage ou saturé",
 }
 REPONSES = {code: {"model": Erreur, "description": phrase} for code, phrase in PHRASES.items()}
+
+
+Photo = Annotated[UploadFile, File(description="La photo d'un vêtement : JPEG ou PNG.")]
 
 
 @asynccontextmanager
@@ -177,7 +181,7 @@ async def sante(requete: Request) -> dict[str, str | list[str] | dict[str, str]]
 
 
 @app.post("/predict/", summary="Classer une photo", response_model=Prediction, responses=REPONSES)
-async def predire(requete: Request, file: UploadFile):
+async def predire(requete: Request, file: Photo):
     etat, reseau = requete.app.state, pret(requete)
     if etat.places == 0:
         raise Refus(503, "Service saturé : trop de photos à la fois. Réessayez bientôt.")
