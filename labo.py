@@ -455,6 +455,7 @@ def commandes_du_service(modele, port, port_page):
     ):  # la page y est vue sous une autre adresse que la sienne
         page += ["--server.enableCORS", "false", "--server.enableXsrfProtection", "false"]
     reglages = {"SERVICE_MODELE": str(modele), "SERVICE_ADRESSE": f"http://127.0.0.1:{port}"}
+    reglages["NO_PROXY"] = "127.0.0.1,localhost"  # la page parle au service sans serveur mandataire
     return [str(mot) for mot in service], [str(mot) for mot in page], reglages
 
 

@@ -13,6 +13,7 @@ import threading
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -338,6 +339,18 @@ def test_la_saturation_se_dit(service):
             assert "saturé" in verifier_erreur(reponse, 503)
             assert reponse.headers["retry-after"]
     assert service.envoyer(PANTALON).status_code == 200
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="lit /proc, propre à Linux")
+def test_de_grandes_photos_tiennent_dans_un_petit_hebergement(service):
+    grande = pantalon("RGBA").resize((4990, 4990), Image.Resampling.NEAREST)
+    grande.putpixel((0, 0), (0, 0, 0, 0))  # une transparence : le cas le plus gourmand
+    octets = en_octets(grande, "PNG", compress_level=1)
+    with ThreadPoolExecutor(4) as fils:
+        reponses = list(fils.map(service.envoyer, [octets] * 4))
+    assert [r.status_code for r in reponses] == [200] * 4
+    etat = (Path("/proc") / str(service.processus.pid) / "status").read_text()
+    assert int(etat.split("VmHWM:")[1].split()[0]) < 512 * 1024  # ko : l'offre gratuite de Render
 
 
 def test_schemathesis_ne_trouve_rien(service, tmp_path):

@@ -249,7 +249,7 @@ def ouvrir_photo(source, formats=FORMATS, pixels_max=PIXELS_MAX):
     if isinstance(source, Image.Image):
         nom, img = Path(str(getattr(source, "filename", "") or "image reçue")).name, source
         _verifier_taille(img.size, nom, pixels_max)
-        img = _charger(img, nom)
+        img = _charger(img, nom, sur_place=False)
     else:
         octets, nom = _lire_octets(source)
         img = _decoder(octets, nom, formats, pixels_max)
@@ -307,13 +307,16 @@ def _decoder(octets, nom, formats, pixels_max):
     return _charger(img, nom)
 
 
-def _charger(img, nom):
-    """Décode les pixels et remet l'image droite ; refuse une image incomplète."""
+def _charger(img, nom, sur_place=True):
+    """Décode les pixels et remet l'image droite ; refuse une image incomplète.
+
+    `sur_place` : sans copie (100 Mo de moins pour 25 mégapixels), ce qui change l'image reçue.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             img.load()
-            return ImageOps.exif_transpose(img)
+            return ImageOps.exif_transpose(img, in_place=sur_place) or img
     except (
         OSError,
         SyntaxError,

@@ -15,8 +15,9 @@ import json
 import logging
 import os
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,7 @@ from service.portier import MO, OCTETS_MAX, Portier, Refus, erreur, journal
 TRAVAUX = int(os.environ.get("SERVICE_TRAVAUX", os.cpu_count() or 2))
 PLACES = 32 + TRAVAUX  # photos en cours ; au-delà, « saturé » plutôt qu'une longue attente
 PIXELS_MAX, PASSES_MAX = 25_000_000, 100  # un JPEG progressif a une dizaine de passes
+PIXELS_GRANDE, UNE_GRANDE = 4_000_000, threading.Lock()  # un PNG décodé tient jusqu'à 200 Mo
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 
 
@@ -148,8 +150,11 @@ def classer(reseau, octets):
         raise Refus(415, "Ni un JPEG ni un PNG, quel que soit son nom. Convertissez l'image.")
     if octets.startswith(JPEG) and octets.count(b"\xff\xda") > PASSES_MAX:
         raise Refus(422, "JPEG anormal : trop de passes. Enregistrez de nouveau la photo.")
+    pixels = int.from_bytes(octets[16:20], "big") * int.from_bytes(octets[20:24], "big")
+    seule = UNE_GRANDE if octets.startswith(PNG) and pixels > PIXELS_GRANDE else nullcontext()
     try:
-        photo = preparation.ouvrir_photo(octets, ("JPEG", "PNG"), PIXELS_MAX)
+        with seule:
+            photo = preparation.ouvrir_photo(octets, ("JPEG", "PNG"), PIXELS_MAX)
         prete = preparation.preparer(photo, reseau.entree)
     except preparation.PhotoIllisible as e:
         raise Refus(413 if isinstance(e, preparation.PhotoDemesuree) else 422, str(e)) from None
