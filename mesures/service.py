@@ -9,7 +9,8 @@ connexion par fil, demandes préparées d'avance) tourne sur la même machine, c
 Trois cas : le réseau à une convolution et la recette de l'énoncé (28×28) ; le réseau en couleurs du labo 4
 (64×64) ; le réseau de référence avec `analyser_photo`, dont le détourage coûte autant aux deux. Les poids des
 deux premiers sont tirés au sort : ils ne changent rien à la vitesse. Les versions alternent, `--tours` fois ;
-on garde la médiane. Mémoire : le plus haut atteint (VmHWM sous Linux). Écrit `mesures/service.csv`.
+on garde la médiane. Mémoire : le plus haut atteint (VmHWM sous Linux). « processeur ms » : temps de calcul du
+service par demande, qui dépend bien moins que le débit de ce que la machine fait par ailleurs. Écrit `mesures/service.csv`.
 """
 
 import argparse
@@ -210,6 +211,13 @@ def memoire(processus):
     return psutil.Process(processus.pid).memory_info().rss / 2**20
 
 
+def processeur(processus):
+    """Secondes de processeur consommées : ce qui ne dépend pas des autres programmes de la machine."""
+    import psutil
+
+    return sum(psutil.Process(processus.pid).cpu_times()[:2])
+
+
 def principal():
     import pandas as pd
 
@@ -227,14 +235,18 @@ def principal():
             try:
                 charger(port, demandes, 8, 1)  # tour de chauffe
                 for n in CONCURRENCES:
+                    avant = processeur(processus)
                     debit, durees = charger(port, demandes, n, choix.secondes)
+                    calcul = 1e3 * (processeur(processus) - avant) / len(durees)
                     p50, p99 = statistics.quantiles(durees, n=100, method="inclusive")[49::49]
-                    lignes.append((cas, version, n, debit, p50, p99, memoire(processus), demarrage))
+                    lignes.append(
+                        (cas, version, n, debit, p50, p99, calcul, memoire(processus), demarrage)
+                    )
                     print(f"{cas} · {version} · {n} à la fois : {debit:.0f}/s", flush=True)
             finally:
                 processus.terminate()
                 processus.wait()
-    mesures = ["demandes/s", "p50 ms", "p99 ms", "mémoire Mo", "démarrage s"]
+    mesures = ["demandes/s", "p50 ms", "p99 ms", "processeur ms", "mémoire Mo", "démarrage s"]
     tableau = pd.DataFrame(lignes, columns=["cas", "version", "à la fois", *mesures])
     tableau = tableau.groupby(["cas", "version", "à la fois"], sort=False).median().reset_index()
     tableau = tableau.round(dict.fromkeys(mesures, 1))
@@ -243,8 +255,9 @@ def principal():
     print(tableau.to_string(index=False))
     versions = tableau.set_index(["cas", "à la fois"]).groupby("version")
     evidente_, notre = versions.get_group("évidente"), versions.get_group("la nôtre")
-    rapports = notre[["demandes/s", "mémoire Mo"]] / evidente_[["demandes/s", "mémoire Mo"]]
-    print(f"\nla nôtre / l'évidente :\n{rapports.round(2).to_string()}")
+    compares = ["demandes/s", "processeur ms", "mémoire Mo"]
+    rapports = notre[compares] / evidente_[compares]
+    print(f"\nla nôtre / l'évidente :\n{rapports.round(3).to_string()}")
     resultats = ICI / "service.csv"
     if resultats.is_file():
         tableau = pd.concat([pd.read_csv(resultats), tableau])
