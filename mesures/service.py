@@ -10,7 +10,8 @@ Trois cas : le réseau à une convolution et la recette de l'énoncé (28×28) ;
 (64×64) ; le réseau de référence avec `analyser_photo`, dont le détourage coûte autant aux deux. Les poids des
 deux premiers sont tirés au sort : ils ne changent rien à la vitesse. Les versions alternent, `--tours` fois ;
 on garde la médiane. Mémoire : le plus haut atteint (VmHWM sous Linux). « processeur ms » : temps de calcul du
-service par demande, qui dépend bien moins que le débit de ce que la machine fait par ailleurs. Écrit `mesures/service.csv`.
+service par demande, qui dépend bien moins que le débit de ce que la machine fait par ailleurs.
+Écrit `mesures/service.csv`.
 """
 
 import argparse
