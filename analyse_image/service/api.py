@@ -34,7 +34,7 @@ from outils import preparation
 from outils.modele import ReseauExporte
 from service.portier import MO, OCTETS_MAX, Portier, Refus, erreur, journal
 
-TRAVAUX = int(os.environ.get("SERVICE_TRAVAUX", os.cpu_count() or 2))
+TRAVAUX = int(os.environ.get("SERVICE_TRAVAUX", "2"))
 PLACES = 32 + TRAVAUX  # photos en cours ; au-delà, « saturé » plutôt qu'une longue attente
 PIXELS_MAX, PASSES_MAX = 25_000_000, 100  # un JPEG progressif a une dizaine de passes
 PIXELS_GRANDE, UNE_GRANDE = 4_000_000, threading.Lock()  # un PNG décodé tient jusqu'à 200 Mo
@@ -64,8 +64,6 @@ PHRASES |= {
     503: "En démarrage ou saturé",
 }
 REPONSES = {code: {"model": Erreur, "description": phrase} for code, phrase in PHRASES.items()}
-
-
 Photo = Annotated[UploadFile, File(description="La photo d'un vêtement : JPEG ou PNG.")]
 
 
