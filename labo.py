@@ -11,6 +11,8 @@ Utilisation : python3 labo.py [COMMANDE]          (sous Windows : py labo.py [CO
       --rapide           sur de petites données, en quelques secondes
       --sortie DOSSIER   range le résultat dans ce dossier
       --sur-place        remplace chaque notebook par sa version exécutée
+  servir [MODELE]    lance le service et sa page (labo 7) avec un modèle exporté ;
+                     par défaut modele/reference
   tests [OPTIONS]    vérifie le style du code et passe tous les tests ; OPTIONS vont à pytest
   adresse URL        écrit partout l'adresse publique du dépôt : https://github.com/COMPTE/DEPOT
 
@@ -26,6 +28,7 @@ import os
 import platform
 import re
 import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -39,7 +42,7 @@ RACINE = Path(__file__).resolve().parent
 LABOS = RACINE / "analyse_image"
 VENV = RACINE / ".venv"
 VERSIONS = ((3, 13), (3, 12), (3, 11))
-PLACE_NECESSAIRE = 4  # Go : bibliothèques installées et fichiers téléchargés
+PLACE_NECESSAIRE = 5  # Go : bibliothèques installées et fichiers téléchargés
 
 
 class Probleme(Exception):
@@ -223,7 +226,7 @@ def preparer():
     if libre < PLACE_NECESSAIRE:
         annoncer(f"Attention : {libre:.1f} Go libres, il en faut environ {PLACE_NECESSAIRE}.")
     annoncer(
-        "Installation des bibliothèques (800 Mo à télécharger, 3 Go sur le disque) : "
+        "Installation des bibliothèques (1 Go à télécharger, 3,5 Go sur le disque) : "
         "quelques minutes, cette fois seulement…"
     )
     if temoin().exists():
@@ -427,6 +430,65 @@ def executer(noms, rapide=False, dossier=None, sur_place=False):
     return 1 if echec else 0
 
 
+# --- Servir un modèle ------------------------------------------------------------------------
+
+
+def port_libre(port):
+    """Le premier port libre de cette machine à partir de `port`."""
+    for essai in range(port, port + 50):
+        with socket.socket() as prise:
+            if prise.connect_ex(("127.0.0.1", essai)) != 0:
+                return essai
+    raise Probleme(
+        f"Aucun port libre entre {port} et {port + 49}.\nQue faire : arrêtez un serveur."
+    )
+
+
+def commandes_du_service(modele, port, port_page):
+    """Rend (commande du service, commande de la page, réglages d'environnement)."""
+    service = [python_venv(), "-m", "uvicorn", "service.api:app", "--app-dir", LABOS]
+    service += ["--port", port, "--timeout-graceful-shutdown", "5"]
+    page = [python_venv(), "-m", "streamlit", "run", LABOS / "service" / "page.py"]
+    page += ["--server.port", port_page, "--server.address", "localhost"]
+    if (
+        os.environ.get("CODESPACES") == "true"
+    ):  # la page y est vue sous une autre adresse que la sienne
+        page += ["--server.enableCORS", "false", "--server.enableXsrfProtection", "false"]
+    reglages = {"SERVICE_MODELE": str(modele), "SERVICE_ADRESSE": f"http://127.0.0.1:{port}"}
+    reglages["NO_PROXY"] = "127.0.0.1,localhost"  # la page parle au service sans serveur mandataire
+    return [str(mot) for mot in service], [str(mot) for mot in page], reglages
+
+
+def servir(dossier):
+    """Lance le service et la page jusqu'à Ctrl+C ; rend le code de retour du premier qui s'arrête."""
+    modele = Path(dossier).resolve() if dossier else RACINE / "modele" / "reference"
+    if not (modele / "modele.tflite").is_file():
+        raise Probleme(
+            f"Pas de modèle exporté (modele.tflite) dans « {nom_court(modele)} ».\n"
+            "Que faire : exportez-le avec la section 1 de analyse_image/deploiement.ipynb, "
+            "ou lancez « servir » sans rien : modele/reference."
+        )
+    port, port_page = port_libre(8000), port_libre(8501)
+    service, page, reglages = commandes_du_service(modele, port, port_page)
+    annoncer(f"Modèle : {nom_court(modele)}. Pour tout arrêter : Ctrl+C ici.")
+    annoncer(f"  service : http://localhost:{port}/docs\n  page    : http://localhost:{port_page}")
+    env = {**os.environ, **reglages}
+    processus = [subprocess.Popen(service, env=env)]
+    try:
+        processus.append(subprocess.Popen(page, env=env, stdout=subprocess.DEVNULL))
+        while all(p.poll() is None for p in processus):
+            time.sleep(0.2)
+        return next(p.returncode for p in processus if p.returncode is not None)
+    except KeyboardInterrupt:
+        annoncer("Service et page arrêtés.")
+        return 0
+    finally:
+        for p in processus:
+            p.terminate()
+        for p in processus:
+            p.wait()
+
+
 # --- Vérifier le dépôt, écrire son adresse ---------------------------------------------------
 
 
@@ -512,6 +574,7 @@ def lire_arguments(arguments):
     lieu = execution.add_mutually_exclusive_group()
     lieu.add_argument("--sortie")
     lieu.add_argument("--sur-place", action="store_true")
+    commandes.add_parser("servir").add_argument("modele", nargs="?")
     commandes.add_parser("tests", prefix_chars="\0", add_help=False).add_argument(
         "options", nargs="*"
     )
@@ -532,6 +595,8 @@ def principal(arguments):
     preparer()
     if choix.commande == "ouvrir":
         return ouvrir(choix.labo)
+    if choix.commande == "servir":
+        return servir(choix.modele)
     if choix.commande == "tests":
         return tester(choix.options)
     if choix.commande == "executer":

@@ -38,8 +38,8 @@ def test_tensorflow_demarre_sans_bavardage_et_calcule():
 
 def test_une_vraie_erreur_est_montree():
     essai = executer(
-        "import os; from outils.demarrage import _sans_bavardage\n"
-        "with _sans_bavardage():\n"
+        "import os; from outils.demarrage import sans_bavardage\n"
+        "with sans_bavardage():\n"
         "    os.write(2, b'I0000 00:00 port.cc] bavardage\\nE0000 00:00 disque.cc] disque plein\\n')\n"
     )
     assert essai.stderr == "E0000 00:00 disque.cc] disque plein\n"
@@ -47,8 +47,8 @@ def test_une_vraie_erreur_est_montree():
 
 def test_si_l_import_echoue_tout_est_rendu():
     essai = executer(
-        "import os; from outils.demarrage import _sans_bavardage\n"
-        "with _sans_bavardage():\n"
+        "import os; from outils.demarrage import sans_bavardage\n"
+        "with sans_bavardage():\n"
         "    os.write(2, b'I0000 00:00 port.cc] indice utile\\n'); raise ImportError('bibliotheque absente')\n"
     )
     assert essai.returncode == 1

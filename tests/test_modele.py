@@ -195,3 +195,19 @@ def test_le_code_cache_dans_un_modele_n_est_pas_execute(tmp_path):
     piege.save_weights(tmp_path / "modele.weights.h5")
     with pytest.raises(ModeleInvalide):
         charger_modele(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:.*ne décrit pas")
+def test_un_modele_d_un_keras_plus_recent_se_recharge(dossier, reseau):
+    # Keras 3.15 écrit des réglages que 3.13 (Colab) refuse : au défaut, on les passe sous silence.
+    chemin = dossier / "modele.json"
+    config = json.loads(chemin.read_text("utf-8"))
+    couche = next(c for c in config["config"]["layers"] if c["class_name"] == "Dense")
+    couche["config"]["kernel_initializer"]["config"] |= {"input_axes": None, "output_axes": None}
+    couche["config"] |= {"renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99}
+    chemin.write_text(json.dumps(config), encoding="utf-8")
+    assert charger_modele(dossier).count_params() == reseau.count_params()
+    couche["config"]["renorm"] = True  # un vrai réglage, lui, n'est jamais perdu
+    chemin.write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(ModeleInvalide):
+        charger_modele(dossier)

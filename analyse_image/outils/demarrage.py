@@ -13,6 +13,7 @@ BAVARDAGE = re.compile(
     r"^WARNING: All log messages before absl"
     r"|^[IW]\d{4} "
     r"|^To enable the following instructions"
+    r"|^INFO: Created TensorFlow Lite XNNPACK delegate"
     r"|^\d{4}-\d\d-\d\d .*: [IW] "
     r"|^(E\d{4} |\d{4}-\d\d-\d\d .*: E ).*(cuda|cudart|cuInit|cuFFT|cuDNN|cuBLAS|CUDA)"
     r"|^\s*$"
@@ -20,7 +21,7 @@ BAVARDAGE = re.compile(
 
 
 @contextmanager
-def _sans_bavardage():
+def sans_bavardage():
     """Retient ce qui s'écrit sur le descripteur 2, puis rend les lignes utiles (toutes, si erreur)."""
     sys.stderr.flush()
     copie = os.dup(2)
@@ -46,7 +47,7 @@ def demarrer(graine=13):
     La variable d'environnement `LABO_RAPIDE=1` fait tourner les labos en quelques secondes.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _sans_bavardage():
+    with sans_bavardage():
         import keras
         import tensorflow as tf
 

@@ -1,12 +1,19 @@
-"""Le modèle sur le disque : architecture JSON, poids H5, et une fiche (classes, contrat d'entrée, mesures)."""
+"""Le modèle sur le disque : architecture JSON, poids H5, et une fiche (classes, contrat d'entrée, mesures).
+
+Pour le service (labo 7), le même réseau exporté au format LiteRT, qui se passe de TensorFlow.
+"""
 
 import datetime
 import hashlib
+import io
 import json
 import platform
+import threading
 import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
+
+import numpy as np
 
 from outils.fichiers import ecriture_atomique
 
@@ -125,6 +132,23 @@ def lire_fiche(dossier, nom="modele"):
     return contenu
 
 
+AJOUTS_DE_KERAS = {"input_axes": None, "output_axes": None}  # initialiseurs, depuis la 3.15
+AJOUTS_DE_KERAS |= {"renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99}
+
+
+def _pour_keras_anterieur(config):
+    """La configuration sans les réglages que Keras 3.15 a ajoutés et que 3.13 refuse, s'ils ont leur défaut."""
+    if isinstance(config, list):
+        return [_pour_keras_anterieur(valeur) for valeur in config]
+    if not isinstance(config, dict):
+        return config
+    return {
+        cle: _pour_keras_anterieur(valeur)
+        for cle, valeur in config.items()
+        if cle not in AJOUTS_DE_KERAS or valeur != AJOUTS_DE_KERAS[cle]
+    }
+
+
 def charger_modele(dossier, nom="modele"):
     """Rend le réseau Keras (non compilé) écrit dans `dossier` par `sauvegarder_modele` ou par l'énoncé.
 
@@ -159,7 +183,8 @@ def charger_modele(dossier, nom="modele"):
         )
     try:
         # Sans ses réglages d'entraînement : ni optimiseur à reconstruire, ni avertissement.
-        modele = keras.models.model_from_json(json.dumps(config | {"compile_config": None}))
+        config = _pour_keras_anterieur(config | {"compile_config": None})
+        modele = keras.models.model_from_json(json.dumps(config))
     except Exception as erreur:  # Keras lève des types variés selon la faute
         raise ModeleInvalide(
             f"« {json_.name} » ne décrit pas un réseau que Keras {keras.__version__} accepte "
@@ -179,3 +204,124 @@ def charger_modele(dossier, nom="modele"):
             f"La fiche nomme {len(classes)} classes, mais le réseau a {modele.output_shape[-1]} sorties."
         )
     return modele
+
+
+# --- Pour le service : le réseau sans TensorFlow ------------------------------------------------------
+
+ECART_MAX = 1e-5  # entre le réseau exporté et le réseau Keras, sur chaque probabilité
+
+
+def exporter_modele(modele, dossier, classes=None, entree=None, nom="modele"):
+    """Écrit `nom.tflite` dans `dossier` et complète `nom.fiche.json` : ce que sert `service/api.py`.
+
+    `modele` : un réseau Keras à une entrée (n, h, l, canaux), d'où qu'il vienne (JSON + H5, `.keras`, `.h5`).
+    `classes`, `entree` : par défaut, ceux de la fiche du dossier. Un réseau qui rend des logits reçoit un
+    softmax. Rend la fiche. Lève `ModeleInvalide` si l'export s'écarte de Keras de `ECART_MAX` ou plus, ou
+    si les classes ne sont pas autant que les sorties.
+    """
+    from outils.demarrage import sans_bavardage
+
+    dossier = Path(dossier)
+    fiche = lire_fiche(dossier, nom) if modele_present(dossier, nom) else {}
+    forme = list(modele.input_shape[1:])
+    entree = entree or fiche.get("entree") or (ENTREE_GRISE if forme[-1] == 1 else ENTREE_COULEUR)
+    entree = {**entree, "forme": forme}
+    essais = np.random.default_rng(13).random((32, *forme), dtype="float32") * _blanc(entree)
+    modele = _en_probabilites(modele, essais)
+    with ecriture_atomique(dossier / f"{nom}.tflite") as provisoire:
+        with (
+            sans_bavardage(),
+            redirect_stdout(io.StringIO()),
+        ):  # Keras 3.13 dit tout ce qu'il exporte
+            modele.export(str(provisoire), format="litert", verbose=False)
+            octets = provisoire.read_bytes()
+            litert = {"nom": dossier.resolve().name, "date": datetime.date.today().isoformat()}
+            litert["sha256"] = hashlib.sha256(octets).hexdigest()
+            classes = list(classes or fiche.get("classes", ()))
+            fiche |= {"classes": classes, "entree": entree, "litert": litert}
+            exporte = ReseauExporte(fiche, octets)
+            exportees = np.stack([exporte.probabilites(x[None]) for x in essais])
+        ecart = float(np.abs(exportees - np.asarray(modele(essais, training=False))).max())
+        if not ecart < ECART_MAX:
+            raise ModeleInvalide(
+                f"Le réseau exporté s'écarte de {ecart:.1e} du réseau Keras ; attendu : moins de {ECART_MAX:.0e}."
+            )
+        litert["ecart"] = ecart
+        with ecriture_atomique(_fichiers(dossier, nom)[2]) as p_fiche:
+            p_fiche.write_text(
+                json.dumps(fiche, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+            )
+    return fiche
+
+
+def _blanc(entree):
+    """Valeur d'un pixel blanc dans ce contrat d'entrée."""
+    return np.float32(255 if entree["valeurs"].endswith("255") else 1)
+
+
+def _en_probabilites(modele, essais):
+    """Le réseau lui-même s'il rend des probabilités, sinon le réseau suivi d'un softmax."""
+    import keras
+
+    reponses = np.asarray(modele(essais, training=False))
+    if reponses.min() >= 0 and np.allclose(reponses.sum(axis=1), 1, atol=1e-3):
+        return modele
+    entree = keras.Input(modele.input_shape[1:])
+    return keras.Model(entree, keras.layers.Softmax()(modele(entree)), name=modele.name)
+
+
+class ReseauExporte:
+    """Un réseau écrit par `exporter_modele`, prêt à répondre : ni TensorFlow ni Keras.
+
+    `classes` ; `entree`, le contrat à donner à `preparation.preparer` ; `blanc`, la valeur d'un pixel blanc ;
+    `identite`, nom et version. Lève `ModeleInvalide` si la fiche et le réseau ne vont pas ensemble.
+    """
+
+    def __init__(self, fiche, octets):
+        from ai_edge_litert.interpreter import Interpreter
+
+        remede = "\n  Remède : exportez le modèle (section 1 de analyse_image/deploiement.ipynb)."
+        litert, somme = fiche.get("litert", {}), hashlib.sha256(octets).hexdigest()
+        if litert.get("sha256") != somme:
+            raise ModeleInvalide(f"La fiche ne décrit pas ce fichier .tflite.{remede}")
+        self.classes, self.entree, self.blanc = (
+            fiche["classes"],
+            fiche["entree"],
+            _blanc(fiche["entree"]),
+        )
+        self.identite = {"nom": litert["nom"], "version": f"{litert['date']}-{somme[:8]}"}
+        try:
+            self._interprete = Interpreter(model_content=octets, num_threads=1)
+            self._interprete.allocate_tensors()
+        except (ValueError, RuntimeError) as erreur:
+            raise ModeleInvalide(f"Ce n'est pas un réseau LiteRT ({erreur}).{remede}") from erreur
+        self._entree = self._interprete.get_input_details()[0]
+        self._sortie = self._interprete.get_output_details()[0]["index"]
+        self._verrou = threading.Lock()
+        attendue, trouvee = [1, *self.entree["forme"]], self._entree["shape"].tolist()
+        if attendue != trouvee:
+            raise ModeleInvalide(f"Le réseau attend {trouvee}, sa fiche dit {attendue}.{remede}")
+        sorties = self.probabilites(np.zeros(attendue, np.float32))
+        if len(sorties) != len(self.classes) or abs(sorties.sum() - 1) > 1e-3:
+            raise ModeleInvalide(
+                f"Le réseau rend {len(sorties)} nombres, de somme {sorties.sum():.3f} ; attendu : une "
+                f"probabilité pour chacune des {len(self.classes)} classes de la fiche.{remede}"
+            )
+
+    @classmethod
+    def lire(cls, dossier, nom="modele"):
+        """Le réseau exporté dans `dossier`."""
+        chemins = [Path(dossier) / f"{nom}.{fin}" for fin in ("fiche.json", "tflite")]
+        if absents := [c.name for c in chemins if not c.is_file()]:
+            raise ModeleInvalide(
+                f"Il manque {' et '.join(absents)} dans « {Path(dossier).resolve().name} ».\n"
+                "  Remède : exportez le modèle (section 1 de analyse_image/deploiement.ipynb)."
+            )
+        return cls(json.loads(chemins[0].read_text(encoding="utf-8")), chemins[1].read_bytes())
+
+    def probabilites(self, entree):
+        """Entrée float32 (1, h, l, canaux) → probabilités (n,). Peut être appelée de plusieurs fils."""
+        with self._verrou:  # un interpréteur n'admet qu'un appel à la fois
+            self._interprete.set_tensor(self._entree["index"], entree)
+            self._interprete.invoke()
+            return self._interprete.get_tensor(self._sortie)[0]

@@ -73,13 +73,17 @@ class PhotoIllisible(ValueError):
     """La photo ne peut pas devenir une entrée : le message dit laquelle, pourquoi et que faire."""
 
 
+class PhotoDemesuree(PhotoIllisible):
+    """La photo a trop de pixels : elle n'est pas décodée."""
+
+
 class PhotoDouteuse(UserWarning):
     """La photo donne une entrée, mais probablement trompeuse : le message dit pourquoi et que faire."""
 
 
-def _refuser(nom, trouve, attendu, remede):
+def _refuser(nom, trouve, attendu, remede, erreur=PhotoIllisible):
     fin = "" if remede.endswith("?") else "."
-    raise PhotoIllisible(f"« {nom} » : {trouve}.\n  Attendu : {attendu}.\n  Remède : {remede}{fin}")
+    raise erreur(f"« {nom} » : {trouve}.\n  Attendu : {attendu}.\n  Remède : {remede}{fin}")
 
 
 def _lire_octets(source):
@@ -164,9 +168,9 @@ def _verifier_chemin(chemin, nom, attendu):
         )
 
 
-def _refuser_inconnu(octets, nom):
+def _refuser_inconnu(octets, nom, annonces):
     """Les octets ne sont pas d'un format admis : dit ce que c'est vraisemblablement."""
-    attendu = f"une image {FORMATS_ANNONCES}"
+    attendu = f"une image {annonces}"
     debut = octets[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
     bas = debut.lower()
     if octets[4:8] == b"ftyp" and octets[8:11] in (b"hei", b"hev", b"mif", b"msf"):
@@ -206,6 +210,13 @@ def _brancher_heic():
 
 def _vers_8_bits(img):
     """Ramène les modes I;16, I et F à L sans écrêter : l'échelle suit la profondeur réellement employée."""
+    if img.mode.startswith(
+        "I;16"
+    ):  # une table : huit fois moins de mémoire que des nombres à virgule
+        valeurs = np.asarray(img)
+        echelle = next(m for m in (1, 255, 4095, 65535) if valeurs.max() <= m)
+        table = np.round(np.arange(65536) * (255 / echelle)).clip(0, 255).astype(np.uint8)
+        return Image.fromarray(table[valeurs])
     valeurs = np.asarray(img, dtype=np.float64)
     valeurs = np.nan_to_num(valeurs, nan=0.0, posinf=0.0, neginf=0.0)
     bas, haut = valeurs.min(), valeurs.max()
@@ -224,23 +235,24 @@ def _vers_rvb(img):
         lab = np.asarray(img).astype(np.uint8)
         lab[..., 1:] ^= 0x80  # Pillow : a et b signés ; OpenCV : décalés de 128
         return Image.fromarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))
-    return img.convert("RGBA" if img.has_transparency_data else "RGB")
+    mode = "RGBA" if img.has_transparency_data else "RGB"
+    return img if img.mode == mode else img.convert(mode)
 
 
-def ouvrir_photo(source):
+def ouvrir_photo(source, formats=FORMATS, pixels_max=PIXELS_MAX):
     """Ouvre une photo, droite (EXIF), en image PIL RGB ou RGBA de 1 024 pixels de côté au plus.
 
     `source` : chemin, octets, fichier ouvert en binaire, ou image PIL. Seule la première image d'un GIF
     compte. Lève `PhotoIllisible` (message en français) si la photo manque, est vide, tronquée, d'un format
-    non admis, démesurée (60 millions de pixels au plus, vérifiés avant décodage) ou filiforme.
+    non admis, démesurée (`PhotoDemesuree` : plus de `pixels_max`, vérifiés avant décodage) ou filiforme.
     """
     if isinstance(source, Image.Image):
         nom, img = Path(str(getattr(source, "filename", "") or "image reçue")).name, source
-        _verifier_taille(img.size, nom)
-        img = _charger(img, nom)
+        _verifier_taille(img.size, nom, pixels_max)
+        img = _charger(img, nom, sur_place=False)
     else:
         octets, nom = _lire_octets(source)
-        img = _decoder(octets, nom)
+        img = _decoder(octets, nom, formats, pixels_max)
     img = _vers_rvb(img)
     if max(img.size) > COTE_UTILE:
         facteur = COTE_UTILE / max(img.size)
@@ -249,15 +261,15 @@ def ouvrir_photo(source):
     return img
 
 
-def _verifier_taille(taille, nom):
+def _refuser_demesuree(nom, trouve, pixels_max):
+    attendu = f"{pixels_max // 10**6} millions de pixels au plus"
+    _refuser(nom, trouve, attendu, "réduisez l'image avant de la donner", PhotoDemesuree)
+
+
+def _verifier_taille(taille, nom, pixels_max):
     largeur, hauteur = taille
-    if largeur * hauteur > PIXELS_MAX:
-        _refuser(
-            nom,
-            f"{largeur} × {hauteur} pixels, image démesurée",
-            f"{PIXELS_MAX // 10**6} millions de pixels au plus",
-            "réduisez l'image avant de la donner",
-        )
+    if largeur * hauteur > pixels_max:
+        _refuser_demesuree(nom, f"{largeur} × {hauteur} pixels, image démesurée", pixels_max)
     if max(taille) > RAPPORT_MAX * min(taille):
         _refuser(
             nom,
@@ -274,10 +286,11 @@ def _verifier_taille(taille, nom):
         )
 
 
-def _decoder(octets, nom):
+def _decoder(octets, nom, formats, pixels_max):
     """Décode des octets en image PIL droite ; refuse avant décodage ce qui est démesuré."""
-    formats = list(FORMATS)
-    if octets[4:8] == b"ftyp":
+    annonces = FORMATS_ANNONCES if formats == FORMATS else ", ".join(formats)
+    formats = list(formats)
+    if octets[4:8] == b"ftyp" and annonces == FORMATS_ANNONCES:
         formats += _brancher_heic()
     try:
         with warnings.catch_warnings():
@@ -285,27 +298,25 @@ def _decoder(octets, nom):
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             img = Image.open(io.BytesIO(octets), formats=formats)
     except Image.DecompressionBombError:
-        _refuser(
-            nom,
-            "image démesurée, décodage refusé",
-            f"{PIXELS_MAX // 10**6} millions de pixels au plus",
-            "réduisez l'image avant de la donner",
-        )
+        _refuser_demesuree(nom, "image démesurée, décodage refusé", pixels_max)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
-        _refuser_inconnu(octets, nom)
-    _verifier_taille(img.size, nom)
+        _refuser_inconnu(octets, nom, annonces)
+    _verifier_taille(img.size, nom, pixels_max)
     if img.format in ("JPEG", "MPO"):
         img.draft(None, (COTE_UTILE, COTE_UTILE))  # décodage réduit : 12 Mpx en peu de temps
     return _charger(img, nom)
 
 
-def _charger(img, nom):
-    """Décode les pixels et remet l'image droite ; refuse une image incomplète."""
+def _charger(img, nom, sur_place=True):
+    """Décode les pixels et remet l'image droite ; refuse une image incomplète.
+
+    `sur_place` : sans copie (100 Mo de moins pour 25 mégapixels), ce qui change l'image reçue.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             img.load()
-            return ImageOps.exif_transpose(img)
+            return ImageOps.exif_transpose(img, in_place=sur_place) or img
     except (
         OSError,
         SyntaxError,
@@ -323,7 +334,7 @@ def _charger(img, nom):
         )
 
 
-def _sur_blanc(photo):
+def sur_blanc(photo):
     """Image PIL RGB : une photo RGBA est posée sur du blanc."""
     if photo.mode == "RGB":
         return photo
@@ -340,13 +351,50 @@ def couleurs_carrees(source, cote=64):
 
     `source` et erreurs : comme `ouvrir_photo`.
     """
-    photo = _sur_blanc(ouvrir_photo(source))
+    photo = sur_blanc(ouvrir_photo(source))
     return np.asarray(photo.resize((cote, cote), Image.Resampling.BOX))
 
 
 def preparer_couleur(source, cote=64):
     """Photo → entrée d'un réseau en couleurs : float32 (1, cote, cote, 3) dans 0–1 (labo 4)."""
     return (couleurs_carrees(source, cote).astype(np.float32) / 255)[None]
+
+
+# --- Selon le contrat d'un modèle ----------------------------------------------------------------------
+
+PREPARATIONS = ("preparer_photo", "preparer_couleur", "load_and_preprocess_image")
+
+
+def preparer(source, contrat):
+    """Prépare une photo selon le contrat d'entrée d'un modèle (« entree » de sa fiche) : `Preparation`.
+
+    `contrat` : `forme` (hauteur, largeur, canaux), `preparation` (un nom de `PREPARATIONS`) et `valeurs`
+    (« float32 de 0 à 1 » ou « float32 de 0 à 255 »). Lève `PhotoIllisible` ; `ValueError` pour un contrat
+    que ce module ne sait pas tenir.
+    """
+    nom, (cote, largeur, canaux) = contrat["preparation"], contrat["forme"]
+    attendus = (3, cote) if nom == "preparer_couleur" else (1, COTE_ENTREE)
+    if nom not in PREPARATIONS or (canaux, cote) != attendus or largeur != cote:
+        raise ValueError(
+            f"Entrée {cote} × {largeur} × {canaux} par « {nom} » : aucune préparation ne la donne.\n"
+            "  Attendu : 28 × 28 × 1 par preparer_photo ou load_and_preprocess_image, ou un carré × 3 par "
+            "preparer_couleur.\n  Remède : corrigez « entree » dans la fiche du modèle."
+        )
+    if nom == "preparer_photo":
+        preparation = analyser_photo(source)
+    else:
+        photo = ouvrir_photo(source)
+        if nom == "preparer_couleur":
+            entree = preparer_couleur(photo, cote)
+        else:  # la recette de l'énoncé, sur une photo remise droite et posée sur blanc
+            reduite = resize_with_aspect_ratio(sur_blanc(photo).convert("L"), 20)
+            entree = normalize_pixels(create_centered_image(reduite, cote)).reshape(
+                1, cote, cote, 1
+            )
+        preparation = Preparation(entree)
+    if contrat.get("valeurs", "").endswith("255"):
+        preparation.entree = preparation.entree * np.float32(255)
+    return preparation
 
 
 # --- Le chemin conseillé -------------------------------------------------------------------------------
@@ -502,7 +550,7 @@ def _poser(photo):
     photo = photo.copy()
     photo.thumbnail((COTE_DETOURAGE, COTE_DETOURAGE), Image.Resampling.BOX)
     alpha = None if photo.mode == "RGB" else np.asarray(photo.getchannel("A"))
-    return np.asarray(_sur_blanc(photo)), alpha
+    return np.asarray(sur_blanc(photo)), alpha
 
 
 def _refuser_unie(rvb, alpha, source):

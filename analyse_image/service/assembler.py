@@ -1,0 +1,60 @@
+"""Assemble un dossier à mettre en ligne : le service, sa préparation, un modèle exporté, rien d'autre.
+
+    python analyse_image/service/assembler.py DOSSIER [MODELE]
+
+DOSSIER n'existe pas encore, ou est vide. MODELE : un dossier exporté (modele/reference par défaut).
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+ICI = Path(__file__).resolve().parent
+sys.path.insert(0, str(ICI.parent))
+
+from outils.fichiers import RACINE, dossier_atomique  # noqa: E402
+from outils.modele import ReseauExporte  # noqa: E402
+
+A_LA_RACINE = (
+    "requirements.txt",
+    "requirements-page.txt",
+    "Procfile",
+    "Dockerfile",
+    ".python-version",
+)
+FICHIERS = {
+    "service": [ICI / nom for nom in ("api.py", "portier.py", "page.py", "page.html")],
+    ".streamlit": [ICI / ".streamlit" / "config.toml"],
+    "outils": [
+        ICI.parent / "outils" / f"{n}.py" for n in ("__init__", "preparation", "modele", "fichiers")
+    ],
+}
+LISEZ_MOI = """---
+title: Quel vêtement est-ce ?
+sdk: docker
+app_port: 7860
+---
+Classe une photo de vêtement. API : `/docs`. Modèle : {nom}, version {version}.
+"""
+
+
+def assembler(dossier, modele=RACINE / "modele" / "reference"):
+    """Écrit `dossier` d'un coup (rien à moitié) et le rend. Lève `ModeleInvalide` ou `OSError`."""
+    reseau = ReseauExporte.lire(modele)
+    exporte = [Path(modele) / nom for nom in ("modele.tflite", "modele.fiche.json")]
+    with dossier_atomique(dossier) as provisoire:
+        for nom in A_LA_RACINE:
+            shutil.copy(ICI / nom, provisoire)
+        for sous_dossier, fichiers in {**FICHIERS, "modele": exporte}.items():
+            (provisoire / sous_dossier).mkdir()
+            for fichier in fichiers:
+                shutil.copy(fichier, provisoire / sous_dossier)
+        texte = LISEZ_MOI.format(**reseau.identite)
+        (provisoire / "README.md").write_text(texte, encoding="utf-8")
+    return Path(dossier)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    print("Dossier à mettre en ligne :", assembler(*sys.argv[1:]))

@@ -1,0 +1,45 @@
+"""Lancer et arrêter un vrai service, pour les tests qui lui parlent."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+
+from outils.fichiers import RACINE
+
+
+def port_libre():
+    with socket.socket() as prise:
+        prise.bind(("127.0.0.1", 0))
+        return prise.getsockname()[1]
+
+
+def demarrer(journal, **reglages):
+    """Lance le service sur un port libre ; rend (processus, adresse) quand il est prêt."""
+    port = port_libre()
+    commande = [sys.executable, "-m", "uvicorn", "service.api:app", "--app-dir", "analyse_image"]
+    commande += ["--port", str(port), "--timeout-graceful-shutdown", "10"]
+    with open(journal, "wb") as sortie:
+        processus = subprocess.Popen(
+            commande, cwd=RACINE, env=os.environ | reglages, stdout=sortie, stderr=subprocess.STDOUT
+        )
+    adresse = f"http://127.0.0.1:{port}"
+    fin = time.monotonic() + 60
+    while time.monotonic() < fin and processus.poll() is None:
+        try:
+            if httpx.get(f"{adresse}/health").status_code == 200:
+                break
+        except httpx.TransportError:
+            time.sleep(0.1)
+    return processus, adresse
+
+
+def arreter(processus):
+    processus.terminate()
+    try:
+        processus.wait(20)
+    finally:
+        processus.kill()

@@ -1,0 +1,193 @@
+"""La page : dans un vrai navigateur, et sans navigateur avec AppTest.
+
+Le navigateur est Chromium (paquet « chromium » de Debian) ou Chrome, s'il est installé ; sinon ces
+tests-là sont sautés. Rien n'est téléchargé.
+"""
+
+import http.server
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from serveurs import arreter, demarrer, port_libre
+from streamlit.testing.v1 import AppTest
+
+import labo
+from outils.fichiers import RACINE
+
+PAGE = RACINE / "analyse_image" / "service" / "page.py"
+PHOTO = RACINE / "images" / "pantalon.jpg"
+NAVIGATEURS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
+NAVIGATEUR = next((chemin for nom in NAVIGATEURS if (chemin := shutil.which(nom))), None)
+
+
+@pytest.fixture(scope="module")
+def adresse(tmp_path_factory):
+    processus, adresse = demarrer(tmp_path_factory.mktemp("service") / "journal.txt")
+    yield adresse
+    arreter(processus)
+
+
+# --- Sans navigateur -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def page(monkeypatch):
+    def ouvrir(adresse):
+        monkeypatch.setenv("SERVICE_ADRESSE", adresse)
+        page = AppTest.from_file(PAGE, default_timeout=30).run()
+        assert not page.exception
+        assert len(page.button) == 0  # pas de photo, pas de bouton
+        page.file_uploader[0].set_value(("photo.jpg", PHOTO.read_bytes(), "image/jpeg")).run()
+        assert [bouton.label for bouton in page.button] == ["Prédire"]
+        page.button[0].click().run()
+        assert not page.exception
+        return page
+
+    return ouvrir
+
+
+def test_la_page_montre_le_resultat(page, adresse):
+    essai = page(adresse)
+    resultat = essai.success[0].value
+    assert re.fullmatch(r"Résultat de la prédiction: Un pantalon \(\d\d,\d %\)", resultat)
+    assert len(essai.error) == 0
+
+
+class Autre(http.server.BaseHTTPRequestHandler):
+    """Un serveur qui n'est pas notre service ; sous /refus, il répond comme un service qui refuse."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        refus = b'{"erreur": {"code": 503, "message": "Service satur\xc3\xa9."}}'
+        corps = refus if self.path.startswith("/refus") else b"<html>Bonjour</html>"
+        self.send_response(503 if corps == refus else 200)
+        self.end_headers()
+        self.wfile.write(corps)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def autre():
+    serveur = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Autre)
+    threading.Thread(target=serveur.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{serveur.server_port}"
+    serveur.shutdown()
+
+
+def test_service_eteint(page):
+    message = page(f"http://127.0.0.1:{port_libre()}").error[0].value
+    assert "ne répond pas" in message
+    assert "démarré" in message
+
+
+def test_service_trop_lent(page, adresse, monkeypatch):
+    import requests
+
+    def trop_lent(*_, **__):
+        raise requests.ReadTimeout
+
+    monkeypatch.setattr(requests, "post", trop_lent)
+    assert "trop de temps" in page(adresse).error[0].value
+
+
+def test_service_qui_refuse(page, autre):
+    assert page(f"{autre}/refus").error[0].value == "Service saturé."
+
+
+def test_adresse_qui_n_est_pas_celle_du_service(page, autre):
+    assert "n'est pas notre service" in page(autre).error[0].value
+
+
+# --- Dans Chromium ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def serveur_de_page(tmp_path_factory):
+    """La page telle que « labo.py servir » la lance, avec un service qu'on peut arrêter."""
+    journal = tmp_path_factory.mktemp("page") / "journal.txt"
+    processus, service = demarrer(journal)
+    port = port_libre()
+    avec = pytest.MonkeyPatch()
+    avec.setattr(labo, "python_venv", lambda: Path(sys.executable))
+    _, commande, reglages = labo.commandes_du_service("", int(service.rsplit(":", 1)[1]), port)
+    avec.undo()
+    with journal.with_name("page.txt").open("wb") as sortie:
+        page = subprocess.Popen(commande, env=os.environ | reglages, stdout=sortie, stderr=sortie)
+    adresse = f"http://localhost:{port}"
+    fin = time.monotonic() + 60
+    while time.monotonic() < fin and page.poll() is None:
+        try:
+            if httpx.get(f"{adresse}/_stcore/health").status_code == 200:
+                break
+        except httpx.TransportError:
+            time.sleep(0.2)
+    yield adresse, processus
+    arreter(page)
+    arreter(processus)
+
+
+@pytest.fixture
+def onglet(serveur_de_page):
+    if NAVIGATEUR is None:
+        pytest.skip("ni Chromium ni Chrome sur cette machine (Debian : apt install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        navigateur = playwright.chromium.launch(executable_path=NAVIGATEUR, args=["--no-sandbox"])
+        onglet = navigateur.new_page(locale="fr-FR")
+        onglet.set_default_timeout(30_000)
+        onglet.goto(serveur_de_page[0])
+        onglet.get_by_role("heading", name="Quel vêtement est-ce ?").wait_for()
+        yield onglet
+        navigateur.close()
+
+
+def choisir(onglet, photo):
+    onglet.locator("input[type=file]").set_input_files(photo)
+    onglet.get_by_role("img", name="Votre photo").wait_for()
+
+
+def test_dans_chromium_on_choisit_on_predit_on_lit(onglet):
+    choisir(onglet, PHOTO)
+    onglet.get_by_role("button", name="Prédire").click()
+    onglet.get_by_text(re.compile(r"^Résultat de la prédiction: Un pantalon")).wait_for()
+    table = onglet.get_by_role("table", name="Probabilités")
+    lignes = table.get_by_role("row").all_inner_texts()
+    assert len(lignes) == 10
+    assert lignes[0].startswith("Un pantalon")
+    image = onglet.get_by_role("img", name="La photo préparée pour le réseau")
+    assert image.evaluate("image => image.naturalWidth") == 28
+
+
+def test_dans_chromium_la_page_est_en_francais_et_s_emploie_au_clavier(onglet):
+    onglet.get_by_role("button", name="Choisir une photo").wait_for()
+    assert onglet.locator("html").get_attribute("lang") == "fr"
+    choisir(onglet, PHOTO)
+    onglet.get_by_role("button", name="Retirer pantalon.jpg").wait_for()
+    bouton = onglet.get_by_role("button", name="Prédire")
+    for _ in range(15):
+        onglet.keyboard.press("Tab")
+        if bouton.evaluate("bouton => bouton === document.activeElement"):
+            break
+    onglet.keyboard.press("Enter")
+    onglet.get_by_text("Résultat de la prédiction").wait_for()
+    visible = onglet.locator("body").inner_text()
+    anglais = re.findall(r"\b(upload|browse|file|drag|drop|remove|limit|deploy)\b", visible, re.I)
+    assert anglais == []
+
+
+def test_dans_chromium_un_service_eteint_se_dit(onglet, serveur_de_page):
+    choisir(onglet, PHOTO)
+    arreter(serveur_de_page[1])  # le dernier test de ce fichier : le service ne revient pas
+    onglet.get_by_role("button", name="Prédire").click()
+    onglet.get_by_text("Le service ne répond pas").wait_for()
