@@ -227,12 +227,14 @@ def _vers_rvb(img):
     return img.convert("RGBA" if img.has_transparency_data else "RGB")
 
 
-def ouvrir_photo(source):
+def ouvrir_photo(source, cote_utile=COTE_UTILE):
     """Ouvre une photo, droite (EXIF), en image PIL RGB ou RGBA de 1 024 pixels de côté au plus.
 
     `source` : chemin, octets, fichier ouvert en binaire, ou image PIL. Seule la première image d'un GIF
-    compte. Lève `PhotoIllisible` (message en français) si la photo manque, est vide, tronquée, d'un format
-    non admis, démesurée (60 millions de pixels au plus, vérifiés avant décodage) ou filiforme.
+    compte. `cote_utile` : un JPEG est décodé directement deux, quatre ou huit fois plus petit tant que
+    chacun de ses côtés garde ce nombre de pixels. Lève `PhotoIllisible` (message en français) si la photo
+    manque, est vide, tronquée, d'un format non admis, démesurée (60 millions de pixels au plus, vérifiés
+    avant décodage) ou filiforme.
     """
     if isinstance(source, Image.Image):
         nom, img = Path(str(getattr(source, "filename", "") or "image reçue")).name, source
@@ -240,7 +242,7 @@ def ouvrir_photo(source):
         img = _charger(img, nom)
     else:
         octets, nom = _lire_octets(source)
-        img = _decoder(octets, nom)
+        img = _decoder(octets, nom, cote_utile)
     img = _vers_rvb(img)
     if max(img.size) > COTE_UTILE:
         facteur = COTE_UTILE / max(img.size)
@@ -274,7 +276,7 @@ def _verifier_taille(taille, nom):
         )
 
 
-def _decoder(octets, nom):
+def _decoder(octets, nom, cote_utile=COTE_UTILE):
     """Décode des octets en image PIL droite ; refuse avant décodage ce qui est démesuré."""
     formats = list(FORMATS)
     if octets[4:8] == b"ftyp":
@@ -295,7 +297,7 @@ def _decoder(octets, nom):
         _refuser_inconnu(octets, nom)
     _verifier_taille(img.size, nom)
     if img.format in ("JPEG", "MPO"):
-        img.draft(None, (COTE_UTILE, COTE_UTILE))  # décodage réduit : 12 Mpx en peu de temps
+        img.draft(None, (cote_utile, cote_utile))  # décodage réduit : 12 Mpx en peu de temps
     return _charger(img, nom)
 
 
@@ -335,12 +337,13 @@ def _sur_blanc(photo):
 # --- Le chemin des photos en couleurs -------------------------------------------------------------------
 
 
-def couleurs_carrees(source, cote=64):
+def couleurs_carrees(source, cote=64, cote_utile=COTE_UTILE):
     """Photo en couleurs mise au carré (les proportions changent) : uint8 (cote, cote, 3) dans 0–255.
 
-    `source` et erreurs : comme `ouvrir_photo`.
+    `source`, `cote_utile` et erreurs : comme `ouvrir_photo`. Avec `cote_utile=cote`, une grande photo JPEG
+    est décodée plusieurs fois plus vite, et à un ou deux niveaux près de la même façon.
     """
-    photo = _sur_blanc(ouvrir_photo(source))
+    photo = _sur_blanc(ouvrir_photo(source, cote_utile))
     return np.asarray(photo.resize((cote, cote), Image.Resampling.BOX))
 
 
