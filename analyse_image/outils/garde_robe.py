@@ -1224,12 +1224,11 @@ _COLONNES_HM = (
 
 
 def repartir_au_prorata(effectifs, n):
-    """Réduit des effectifs (dict) à `n` en tout, au prorata, un au moins par nom."""
+    """Réduit des effectifs (dict) à `n` en tout, au prorata, un au moins par nom (`n` ≥ leur nombre)."""
     total = sum(effectifs.values())
     parts = {nom: max(1, int(n * e / total)) for nom, e in effectifs.items()}
-    grandes = sorted(effectifs, key=effectifs.get, reverse=True)
-    for i in range(n - sum(parts.values())):
-        parts[grandes[i % len(grandes)]] += 1
+    while ecart := n - sum(parts.values()):  # les arrondis, sur la plus grande
+        parts[max(parts, key=parts.get)] += 1 if ecart > 0 else -1
     return parts
 
 

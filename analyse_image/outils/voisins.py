@@ -24,11 +24,12 @@ def normaliser(vecteurs):
     Un vecteur nul reste nul. Lève `ValueError` si une valeur n'est pas un nombre fini.
     """
     vecteurs = np.asarray(vecteurs, dtype=np.float32)
-    vecteurs = vecteurs.reshape(len(vecteurs), -1)
+    vecteurs = vecteurs.reshape(len(vecteurs), int(np.prod(vecteurs.shape[1:])))
     if not np.isfinite(vecteurs).all():
         raise ValueError("Un vecteur contient une valeur infinie ou qui n'est pas un nombre.")
     longueurs = np.linalg.norm(vecteurs, axis=1, keepdims=True)
-    return vecteurs / np.where(longueurs > 0, longueurs, 1)
+    # Un vecteur déjà de longueur 1 ne change pas d'un bit : un index relu est le même.
+    return vecteurs / np.where((longueurs == 0) | (np.abs(longueurs - 1) < 1e-6), 1, longueurs)
 
 
 class Index:
