@@ -294,7 +294,7 @@ def test_le_cache_contient_chaque_photo_lisible_et_liste_les_autres(en_cache, ma
         ecart = np.abs(images[rang].astype(int) - attendue).mean()
         assert ecart < 6, "ce n'est pas la même photo"
     with pytest.raises(KeyError, match="1 photo"):
-        cache.charger_cache(dossier, [next(iter(raisons))])
+        cache.charger_cache(dossier, [bonnes["id"].iloc[0], next(iter(raisons))])
     deux_fois = cache.charger_cache(dossier, [*bonnes["id"][:2], bonnes["id"].iloc[0]])
     assert np.array_equal(deux_fois[0], deux_fois[2]) and not np.array_equal(*deux_fois[:2])
 
@@ -305,12 +305,19 @@ def test_le_manifeste_decide_de_ce_qui_est_lu(en_cache, manifeste):
     choix = bonnes[bonnes["class"].isin(["Shoes", "Swimwear"])]
     numeros = dict(zip(choix["id"], choix["class"].eq("Shoes").astype(int), strict=True))
     jeu = cache.lire_cache(dossier, numeros, melanger=True, lot=4)
+    assert int(jeu.cardinality()) == -(-len(choix) // 4)
+    avec_illisible = {**numeros, bilan["illisibles"][0][0]: 0}
+    assert int(cache.lire_cache(dossier, avec_illisible).cardinality()) == len(choix)
     epoques = [[y.numpy().tolist() for _, y in jeu] for _ in range(2)]
     for lots in epoques:
         lus = sum(lots, [])
         assert len(lus) == len(choix) and sum(lus) == choix["class"].eq("Shoes").sum()
         assert {len(lot) for lot in lots[:-1]} == {4}
     assert epoques[0] != epoques[1]  # remélangé
+    garde = cache.lire_cache(dossier, numeros, melanger=True, lot=4, en_memoire=True)
+    for _ in range(2):
+        lus = [y for _, y in garde.unbatch().as_numpy_iterator()]
+        assert len(lus) == len(choix) and sum(lus) == choix["class"].eq("Shoes").sum()
     fixe = cache.lire_cache(dossier, numeros)
     assert [int(y) for _, y in fixe] == [int(y) for _, y in fixe]
 
@@ -385,8 +392,10 @@ def test_les_demandes_impossibles_ont_un_message(en_cache, manifeste, tmp_path):
         cache.ecrire_cache(pd.concat([manifeste, manifeste[:1]]), tmp_path / "c")
     with pytest.raises(DonneesInvalides, match="absent"):
         cache.lire_cache(tmp_path / "rien", {"0": 0})
-    with pytest.raises(ValueError, match="Aucune étiquette"):
+    with pytest.raises(ValueError, match="Aucune photo"):
         cache.lire_cache(en_cache[0], {})
+    with pytest.raises(KeyError, match="un autre manifeste"):
+        cache.lire_cache(en_cache[0], {"0999999999": 0})
     (tmp_path / "abime").mkdir()
     (tmp_path / "abime" / cache.FICHE).write_text("{")
     with pytest.raises(DonneesInvalides, match="illisible"):

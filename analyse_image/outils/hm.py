@@ -11,9 +11,11 @@ import stat
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
 from outils.catalogue import COLONNES, _relatif, _tableau
 from outils.donnees import DonneesInvalides, dossier_datas
+from outils.preparation import FORMATS
 
 CONCOURS = "h-and-m-personalized-fashion-recommendations"
 
@@ -157,6 +159,19 @@ def joindre(articles, photos, dossier=""):
 def manifeste_hm(dossier):
     """Rend (manifeste, anomalies) du catalogue rangé dans `dossier`, sans ouvrir une photo."""
     return joindre(lire_articles(dossier), lister_photos(dossier), str(dossier))
+
+
+def mesurer_photos(chemins):
+    """Tableau (path, width, height, bytes) : lit les en-têtes seulement ; dimensions manquantes si illisible."""
+    lignes = []
+    for chemin in chemins:
+        try:
+            with Image.open(chemin, formats=FORMATS) as image:
+                taille = image.size
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            taille = (None, None)
+        lignes.append((str(chemin), *taille, os.path.getsize(chemin)))
+    return pd.DataFrame(lignes, columns=["path", "width", "height", "bytes"])
 
 
 # --- Fusionner, réduire ---------------------------------------------------------------------------
