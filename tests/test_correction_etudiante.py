@@ -13,7 +13,7 @@ import remises
 from test_correction import BAREME, MODELE, manques, parts
 
 from correction import criteres, etudiante, faits
-from outils import verification
+from outils import hm, verification, voisins
 from outils.verification import verifier
 
 NOTEBOOKS = ("classification.ipynb", "test_model.ipynb")
@@ -173,6 +173,12 @@ def test_chaque_question_a_sa_cellule_son_bareme_et_sa_verification():
                 trouvees[cle] = nom.removesuffix(".ipynb")
                 assert any(f"✅ {cle} :" in "".join(s.get("text", "")) for s in cellule["outputs"])
     assert trouvees == {cle: q["labo"] for cle, q in BAREME["questions"].items()}
+    # Les questions des autres labos ne sont pas notées ; chacune a sa cellule, et réciproquement.
+    for chemin in (remises.RACINE / "analyse_image").glob("*.ipynb"):
+        for cellule in json.loads(chemin.read_text(encoding="utf-8"))["cells"]:
+            trouvees |= dict.fromkeys(
+                re.findall(r'verifier\("(\w+)"\)', source(cellule)), chemin.stem
+            )
     assert set(trouvees) == set(verification.QUESTIONS)
 
 
@@ -369,6 +375,18 @@ CAS = [
     ("labo3-q4", {**VALIDATION, "petit": petit()}, None),
     ("labo3-q4", {**VALIDATION, "petit": petit(params=100_001)}, "100 000 au plus"),
     ("labo3-q4", {**VALIDATION, "petit": petit(hasard=True)}, "l'avez-vous entraîné"),
+    ("hm1", {"chemin_de": hm.chemin_photo}, None),
+    ("hm1", {"chemin_de": lambda a: f"images/{str(a)[:3]}/{a}.jpg"}, "'images/108/108775015.jpg'"),
+    ("hm2", {"effectifs_retenus": {c: min(n, 5_000) if c in hm.REDUITES else n for c, n in hm.PHOTOS_PUBLIEES.items()}},
+     None),
+    ("hm2", {"effectifs_retenus": {c: min(n, 5_000) for c, n in hm.PHOTOS_PUBLIEES.items()}}, "aussi réduit Underwear"),
+    ("hm2", {"effectifs_retenus": hm.PHOTOS_PUBLIEES}, "105100 photos"),
+    ("hm3", {"cosinus": lambda a, b: voisins.normaliser(a) @ voisins.normaliser(b).T}, None),
+    ("hm3", {"cosinus": lambda a, b: a @ b.T}, "produits scalaires"),
+    ("hm3", {"cosinus": lambda a, b: voisins.normaliser(a) @ voisins.normaliser(a).T}, "forme (4, 4)"),
+    ("hm4", {"precision_a_k": voisins.precision_par_requete}, None),
+    ("hm4", {"precision_a_k": lambda v, c: (v == c[:, None]).mean()}, "la forme () ; attendu : (3,)"),
+    ("hm4", {"precision_a_k": lambda v, c: (v == v).mean(axis=1)}, "attendu : [0.5, 1.0, 0.25]"),
     ("q99", {}, "question inconnue"),
 ]  # fmt: skip
 

@@ -292,10 +292,11 @@ def equilibrer(manifeste, graine=13):
     return tirage.sort_index()
 
 
-def repartir(manifeste, validation=0.15, test=0.15, graine=13):
+def repartir(manifeste, validation=0.15, test=0.15, graine=13, groupe=None):
     """Rend le manifeste avec `split` rempli : même proportion de chaque classe dans les trois jeux.
 
-    Si la colonne `pixels` est là (voir `empreintes`), les copies d'une photo vont du même côté.
+    `groupe` : une colonne ; les lignes de même valeur vont du même côté. Par défaut, la colonne `pixels`
+    si elle est là (voir `empreintes`) : les copies d'une photo ne se séparent pas.
     Les lignes dont `split` vaut déjà « test » le gardent, aucune autre ne l'y rejoint, et les copies
     de ces photos sont retirées de l'apprentissage. Lève `ValueError` si les parts ne conviennent pas.
     """
@@ -305,7 +306,7 @@ def repartir(manifeste, validation=0.15, test=0.15, graine=13):
             "Attendu : deux nombres positifs dont la somme est inférieure à 1."
         )
     resultat = manifeste.copy()
-    cle = "pixels" if "pixels" in resultat else "path"
+    cle = groupe or ("pixels" if "pixels" in resultat else "path")
     deja_test = resultat["split"] == "test"
     if deja_test.any():
         test = 0

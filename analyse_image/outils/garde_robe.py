@@ -13,15 +13,19 @@ import io
 import json
 import random
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from PIL import Image, ImageDraw, ImageFilter
+from tqdm.auto import tqdm
 
 from outils.donnees import CLASSES
 from outils.fichiers import dossier_atomique, ecriture_atomique
+from outils.hm import ARTICLES_PUBLIES, chemin_photo
 
 # Les matières d'un tracé : chacune reçoit un gris (imagette) ou une couleur (photo).
 TISSU, ACCENT, METAL, PLI = range(4)
@@ -720,6 +724,102 @@ def _sac(h):
     return traits, _motif_tissu(h, 0.8, ("fleurs", "carreaux", "pois", "rayures"))
 
 
+# --- Ce que Fashion-MNIST n'a pas, et que le catalogue H&M contient --------------------------------
+
+
+def _culotte(h):
+    taille, cote, fourche = h(0.38, 0.46), h(0.06, 0.2), h(0.055, 0.09)
+    bas = h(0.52, 0.66)
+    droite = [(taille, 0.0, 1), (taille + 0.015, cote, 1), (h(0.16, 0.22), bas * 0.72)]
+    droite.append((fourche, bas, 1))
+    traits = [Trait(_courbe([*droite, *_miroir(droite)]))]
+    traits.append(_ligne([(-taille, 0.025), (0, 0.04), (taille, 0.025)], h(0.015, 0.045), ACCENT))
+    for s in (-1, 1):
+        couture = [(s * 0.19, bas * 0.7), (s * (fourche - 0.01), bas - 0.02)]
+        traits.append(_ligne(couture, 0.008))
+    return traits, _motif_tissu(h, 0.5)
+
+
+def _soutien_gorge(h):
+    large, haut, bas = h(0.4, 0.48), h(-0.3, -0.16), h(0.3, 0.38)
+    traits = []
+    for s in (-1, 1):
+        bonnet = [(s * 0.02, bas * 0.55, 1), (s * 0.14, 0.02), (s * 0.22, -0.02, 1)]
+        bonnet += [(s * large, bas * 0.55, 1), (s * large, bas * 0.85, 1), (s * 0.2, bas)]
+        traits.append(Trait(_courbe([*bonnet, (s * 0.02, bas * 0.8, 1)])))
+        bretelle = [(s * 0.22, 0.0), (s * h(0.16, 0.26), haut)]
+        traits.append(Trait(_ruban(bretelle, h(0.02, 0.05)), TISSU, 0.85))
+    traits.append(_ligne([(-large, bas * 0.8), (0, bas * 0.74), (large, bas * 0.8)], 0.02))
+    return traits, _motif_tissu(h, 0.5)
+
+
+def _maillot(h):
+    taille, hanche, bretelle = h(0.15, 0.19), h(0.2, 0.25), h(0.1, 0.15)
+    droite = [(bretelle + 0.03, 0.0, 1), (bretelle + 0.05, 0.2), (taille, 0.42), (hanche, 0.72, 1)]
+    droite += [(0.1, 0.9), (0.05, 1.0, 1)]
+    traits = _corps(droite, bretelle, h(0.14, 0.3), h(0, 1) < 0.5, dos=None)
+    traits += _plis(h, 1, taille, 0.4, 0.8)
+    return traits, _motif_tissu(h, 0.4)
+
+
+def _chaussettes(h):
+    tige, pied, large = h(0.3, 0.75), h(0.3, 0.4), h(0.075, 0.1)
+    traits = []
+    for dx, ton in ((-0.17, 0.88), (0.1, 1.0)):
+        contour = [
+            (dx - large, 0.0, 1),
+            (dx + large, 0.0, 1),
+            (dx + large, tige),
+            (dx + large, tige + 0.12),
+        ]
+        contour += [
+            (dx + large * 0.3, tige + 0.19),
+            (dx - pied, tige + 0.19),
+            (dx - pied - 0.05, tige + 0.11),
+        ]
+        contour += [(dx - pied, tige + 0.03), (dx - large, tige - 0.02)]
+        traits.append(Trait(_courbe(contour), TISSU, ton))
+        bord = [
+            (dx - large, 0.0, 1),
+            (dx + large, 0.0, 1),
+            (dx + large, 0.06, 1),
+            (dx - large, 0.06, 1),
+        ]
+        traits.append(Trait(_courbe(bord), ACCENT if h(0, 1) < 0.3 else TISSU, 0.8))
+    return traits, _motif_tissu(h, 0.45, ("rayures", "pois", "carreaux"))
+
+
+def _bonnet(h):
+    large, haut, bord = h(0.36, 0.42), h(0.5, 0.62), h(0.12, 0.18)
+    dome = [(-large, 0.0, 1), (-large * 0.85, -haut * 0.6), (0, -haut), (large * 0.85, -haut * 0.6)]
+    traits = [Trait(_courbe([*dome, (large, 0.0, 1)]))]
+    revers = [
+        (-large - 0.015, 0.0, 1),
+        (large + 0.015, 0.0, 1),
+        (large, bord, 1),
+        (-large, bord, 1),
+    ]
+    traits.append(Trait(_courbe(revers), TISSU, 0.82))
+    if h(0, 1) < 0.5:
+        traits.append(Trait(_disque(0, -haut, h(0.08, 0.12), 16), ACCENT))
+    return traits, _motif_tissu(h, 0.5, ("rayures", "chine"))
+
+
+def _jupe(h):
+    taille, ourlet = h(0.2, 0.25), h(0.28, 0.5)
+    longueur = h(0.55, 0.95)
+    droite = [
+        (taille, 0.0, 1),
+        ((taille + ourlet) / 2 + 0.03, longueur * 0.5),
+        (ourlet, longueur, 1),
+    ]
+    traits = [Trait(_courbe([*droite, (0, longueur + 0.02), *_miroir(droite)]))]
+    traits.append(_ligne([(-taille, 0.03), (0, 0.04), (taille, 0.03)], 0.05, TISSU, 0.8))
+    for x in (-0.6, 0.0, 0.6):
+        traits.append(_ligne([(x * taille, 0.1), (x * ourlet, longueur - 0.02)], 0.02, PLI, 0.8))
+    return traits, _motif_tissu(h, 0.5)
+
+
 _DESSINS = (
     _t_shirt,
     _pantalon,
@@ -732,6 +832,14 @@ _DESSINS = (
     _sac,
     _bottes,
 )
+_DESSINS_HM = {  # les autres, par leur nom
+    "culotte": _culotte,
+    "soutien-gorge": _soutien_gorge,
+    "maillot": _maillot,
+    "chaussettes": _chaussettes,
+    "bonnet": _bonnet,
+    "jupe": _jupe,
+}
 
 
 # --- Du dessin aux pixels -------------------------------------------------------------------------
@@ -893,16 +1001,20 @@ _TEINTES = (
 def dessiner_photo(classe, taille=400, graine=0, fond=(255, 255, 255), teinte=None):
     """Dessine une « photo de catalogue » en couleurs : image PIL carrée de `taille` pixels.
 
-    `classe` : indice 0–9 ou nom de `CLASSES`. `fond` : couleur RVB (image RGB, ombre douce), ou
-    None (image RGBA, fond transparent). `teinte` : couleur RVB du tissu, sinon tirée au sort.
+    `classe` : indice 0–9, nom de `CLASSES` ou de `_DESSINS_HM`. `fond` : couleur RVB (image RGB,
+    ombre douce), ou None (image RGBA, fond transparent). `teinte` : couleur RVB du tissu, sinon tirée au sort.
     Lève `ValueError` si la classe est inconnue ou la taille inférieure à 16.
     """
-    indice = _classe(classe)
     if taille < 16:
         raise ValueError(f"taille = {taille} : il faut au moins 16 pixels.")
     alea = random.Random(graine)
-    traits, motif = _DESSINS[indice](alea.uniform)
-    tissu = teinte or _COULEURS[alea.choice(_TEINTES[indice])]
+    if classe in _DESSINS_HM:
+        dessin, teintes = _DESSINS_HM[classe], tuple(_COULEURS)
+    else:
+        indice = _classe(classe)
+        dessin, teintes = _DESSINS[indice], _TEINTES[indice]
+    traits, motif = dessin(alea.uniform)
+    tissu = teinte or _COULEURS[alea.choice(teintes)]
     accent = _COULEURS[alea.choice(("blanc", "creme") if sum(tissu) < 420 else ("noir", "cognac"))]
     couleurs = (tissu, accent, _COULEURS[alea.choice(("or", "argent"))])
 
@@ -1059,6 +1171,210 @@ def ecrire_catalogue(dossier, n=900, graine=13):
             lignes.append(ligne)
         texte = "".join(",".join(map(str, ligne)) + "\n" for ligne in lignes)
         (provisoire / "styles.csv").write_text(texte, encoding="utf-8")
+
+
+# --- Le catalogue H&M -----------------------------------------------------------------------------
+
+# product_group_name → ses dessins, avec des poids : (type de produit, dessin, poids). Comme dans le vrai
+# catalogue, certaines classes se ressemblent (maillots et sous-vêtements, pyjamas et hauts).
+_HM = {
+    "Garment Upper body": (
+        ("T-shirt", 0, 3),
+        ("Sweater", 2, 3),
+        ("Jacket", 4, 2),
+        ("Shirt", 6, 2),
+    ),
+    "Garment Lower body": (("Trousers", 1, 5), ("Skirt", "jupe", 2)),
+    "Garment Full body": (("Dress", 3, 1),),
+    "Accessories": (("Bag", 8, 2), ("Hat/beanie", "bonnet", 3)),
+    "Underwear": (("Bra", "soutien-gorge", 1), ("Underwear bottom", "culotte", 1)),
+    "Shoes": (("Sneakers", 7, 2), ("Boots", 9, 2), ("Sandals", 5, 2)),
+    "Swimwear": (
+        ("Bikini top", "soutien-gorge", 1),
+        ("Swimwear bottom", "culotte", 1),
+        ("Swimsuit", "maillot", 2),
+    ),
+    "Socks & Tights": (("Socks", "chaussettes", 4), ("Leggings/Tights", 1, 1)),
+    "Nightwear": (("Pyjama set", 6, 2), ("Night gown", 3, 2), ("Pyjama bottom", 1, 2)),
+    "Unknown": (("Unknown", 2, 1), ("Unknown", 8, 1)),
+    "Underwear/nightwear": (("Nipple covers", "soutien-gorge", 1),),
+    "Cosmetic": (("Fine cosmetics", 8, 1),),
+    "Bags": (("Backpack", 8, 1),),
+    "Items": (("Wood balls", "bonnet", 1),),
+    "Furniture": (("Side table", 8, 1),),
+    "Garment and Shoe care": (("Washing bag", 8, 1),),
+    "Stationery": (("Marker pen", 8, 1),),
+    "Interior textile": (("Blanket", "jupe", 1),),
+    "Fun": (("Toy", "bonnet", 1),),
+}
+_COULEURS_HM = {  # couleur du tissu → (colour_group_code, colour_group_name)
+    "rouge": (42, "Red"),
+    "marine": (73, "Dark Blue"),
+    "jean": (72, "Blue"),
+    "ciel": (71, "Light Blue"),
+    "sapin": (93, "Dark Green"),
+    "prune": (63, "Dark Purple"),
+    "camel": (13, "Dark Beige"),
+    "anthracite": (8, "Dark Grey"),
+    "noir": (9, "Black"),
+    "cognac": (15, "Brown"),
+    "canard": (83, "Dark Turquoise"),
+    "kaki": (19, "Greenish Khaki"),
+    "corail": (32, "Dark Orange"),
+    "blanc": (10, "White"),
+    "creme": (11, "Off White"),
+    "or": (5, "Gold"),
+    "argent": (6, "Silver"),
+}
+_INTIMES = ("noir", "blanc", "creme", "ciel", "prune", "rouge")  # sous-vêtements, le plus souvent
+_COLONNES_HM = (
+    *("article_id", "product_code", "prod_name", "product_type_no", "product_type_name"),
+    *("product_group_name", "graphical_appearance_no", "graphical_appearance_name"),
+    *("colour_group_code", "colour_group_name", "perceived_colour_value_id"),
+    *("perceived_colour_value_name", "perceived_colour_master_id", "perceived_colour_master_name"),
+    *("department_no", "department_name", "index_code", "index_name", "index_group_no"),
+    *("index_group_name", "section_no", "section_name", "garment_group_no"),
+    *("garment_group_name", "detail_desc"),
+)
+
+
+def repartir_au_prorata(effectifs, n):
+    """Réduit des effectifs (dict) à `n` en tout, au prorata, un au moins par nom (`n` ≥ leur nombre)."""
+    total = sum(effectifs.values())
+    parts = {nom: max(1, int(n * e / total)) for nom, e in effectifs.items()}
+    while ecart := n - sum(parts.values()):  # les arrondis, sur la plus grande
+        parts[max(parts, key=parts.get)] += 1 if ecart > 0 else -1
+    return parts
+
+
+def _modeles_hm(n, graine):
+    """Donne les `n` articles (dict) du catalogue dessiné, par modèle : mêmes sept premiers chiffres et
+    même coupe, de une à quatre couleurs."""
+    alea = random.Random(graine)
+    groupes = repartir_au_prorata(ARTICLES_PUBLIES, n)
+    modeles = []
+    for groupe, reste in groupes.items():
+        types, poids = _HM[groupe], [p for _, _, p in _HM[groupe]]
+        while reste:
+            variantes = min(reste, alea.choice((1, 1, 2, 2, 3, 4)))
+            modeles.append((groupe, alea.choices(types, poids)[0], variantes))
+            reste -= variantes
+    alea.shuffle(modeles)  # dans le vrai catalogue, les classes ne se suivent pas
+    numeros = sorted(alea.sample(range(108_775, 959_461), len(modeles)))
+    for numero, (groupe, (genre, dessin, _), variantes) in zip(numeros, modeles, strict=True):
+        coupe = alea.randrange(2**31)
+        couleurs = tuple(_COULEURS_HM)
+        if groupe == "Underwear" and alea.random() < 0.8:
+            couleurs = _INTIMES
+        for i, couleur in enumerate(alea.sample(couleurs, variantes), start=1):
+            yield {
+                "article_id": f"{numero:07d}{i:03d}",
+                "groupe": groupe,
+                "genre": genre,
+                "dessin": dessin,
+                "coupe": coupe,
+                "couleur": couleur,
+            }
+
+
+def _ligne_hm(article):
+    """Les 25 valeurs d'un article, dans l'ordre des colonnes ; les codes sont inventés."""
+    numero, genre, groupe = article["article_id"], article["genre"], article["groupe"]
+    code, couleur = _COULEURS_HM[article["couleur"]]
+    rang = list(_HM).index(groupe)
+    rayon = 1_000 + (int(numero[:7]) * 7) % 9_000
+    valeurs = (
+        numero,
+        numero[:7],
+        f"{genre} no {int(numero[:7]) % 997}",
+        50 + rang * 10,
+        genre,
+        groupe,
+    )
+    valeurs += (1_010_016, "Solid", f"{code:02d}", couleur, 1 + code % 7, f"Tone {1 + code % 7}")
+    valeurs += (1 + code % 20, couleur.split()[-1], rayon, f"Department {rayon}")
+    valeurs += ("ABCDFGHIJS"[rang % 10], "Ladieswear", 1 + rang % 5, "Ladieswear")
+    valeurs += (1 + rang, f"Section {1 + rang}", 1_001 + rang, f"Group {1_001 + rang}")
+    return (*valeurs, f"{genre}, {couleur.lower()}, drawn by a program.")
+
+
+@lru_cache(maxsize=4)
+def _grain(largeur, hauteur, force):
+    """Le grain d'un capteur, le même pour toutes les photos d'une taille : int16 (h, l, 3)."""
+    bruit = np.random.default_rng(0).standard_normal((hauteur, largeur, 3), dtype=np.float32)
+    return (force * bruit).round().astype(np.int16)
+
+
+def dessiner_photo_hm(article, largeur, hauteur, finesse=360, grain=0.0):
+    """Photo d'un article en image PIL RGB (hauteur, largeur) : le vêtement, au milieu d'un fond clair.
+
+    `finesse` : côté, en pixels, du dessin avant agrandissement (un grand dessin coûte cher). `grain` :
+    écart-type du bruit ajouté, qui donne à une grande photo le poids d'une vraie.
+    """
+    alea = random.Random(f"{article['article_id']}")
+    fond = (alea.randrange(225, 250),) * 3
+    cote = int(min(largeur, hauteur) * alea.uniform(0.75, 0.98))
+    teinte = _COULEURS[article["couleur"]]
+    dessin = dessiner_photo(article["dessin"], min(cote, finesse), article["coupe"], fond, teinte)
+    if cote > finesse:
+        dessin = dessin.resize((cote, cote), Image.Resampling.BICUBIC)
+    photo = Image.new("RGB", (largeur, hauteur), fond)
+    x, y = (largeur - cote) * alea.random(), (hauteur - cote) * alea.uniform(0.3, 0.7)
+    photo.paste(dessin, (int(x), int(y)))
+    if grain:
+        pixels = np.asarray(photo).astype(np.int16) + _grain(largeur, hauteur, grain)
+        photo = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+    return photo
+
+
+def ecrire_hm(dossier, n=6_000, largeur=240, graine=13, finesse=360, grain=0.0, qualite=88):
+    """Dessine un catalogue de la forme de celui de H&M : `articles.csv` (25 colonnes) et
+    `images/0XX/0XXXXXXXXX.jpg`.
+
+    Les effectifs des 19 `product_group_name` sont ceux du vrai catalogue, au prorata. Les photos font
+    `largeur` pixels sur 1,5 fois plus (une sur trente a d'autres dimensions). Défauts du vrai jeu :
+    quatre articles sur mille sans photo et autant sans `detail_desc` ; et, pour apprendre, trois photos
+    sans article et deux photos abîmées. `dossier` ne doit pas exister : il n'apparaît que complet.
+    """
+    dossier = Path(dossier)
+    if dossier.exists():
+        raise FileExistsError(f"« {dossier.name} » existe déjà : rien n'a été touché.")
+    articles = list(_modeles_hm(n, graine))
+    alea = random.Random(graine)
+    sans_photo = set(alea.sample(range(n), max(1, round(0.0042 * n))))
+    sans_texte = set(alea.sample(range(n), max(1, round(0.0039 * n))))
+    # Les deux photos abîmées : une coupée au milieu, une page web enregistrée sous le nom d'une photo.
+    coupee, page = alea.sample(sorted(set(range(n)) - sans_photo), 2)
+    tailles = [(1.0, 1.5)] * 29 + [(1.5, 1.0)]
+
+    def ecrire(rang):
+        article, tirage = articles[rang], random.Random(f"{graine}-{rang}")
+        x, y = tirage.choice(tailles)
+        photo = dessiner_photo_hm(article, int(x * largeur), int(y * largeur), finesse, grain)
+        tampon = io.BytesIO()
+        photo.save(tampon, "JPEG", quality=qualite)
+        octets = tampon.getvalue()
+        if rang == coupee:
+            octets = octets[: len(octets) // 2]
+        elif rang == page:
+            octets = b"<!DOCTYPE html><html><body>404 Not Found</body></html>"
+        return chemin_photo(article["article_id"]), octets
+
+    with dossier_atomique(dossier) as provisoire:
+        for prefixe in {a["article_id"][:3] for a in articles} | {"960"}:
+            (provisoire / "images" / prefixe).mkdir(parents=True)
+        rangs = [rang for rang in range(n) if rang not in sans_photo]
+        with ThreadPoolExecutor(
+            2
+        ) as fils:  # Pillow libère Python pendant qu'il dessine ou comprime
+            for chemin, octets in tqdm(fils.map(ecrire, rangs), "dessin des photos", len(rangs)):
+                (provisoire / chemin).write_bytes(octets)
+        for i in range(3):
+            (provisoire / "images" / "960" / f"09600000{i:02d}.jpg").write_bytes(octets)
+        lignes = [_ligne_hm(article) for article in articles]
+        tableau = pd.DataFrame(lignes, columns=_COLONNES_HM)
+        tableau.loc[sorted(sans_texte), "detail_desc"] = None
+        tableau.to_csv(provisoire / "articles.csv", index=False, lineterminator="\n")
 
 
 # --- Les images d'exemple -------------------------------------------------------------------------

@@ -1,0 +1,114 @@
+"""Produits semblables : un index de vecteurs, ses plus proches voisins, et l'index sur le disque.
+
+Un vecteur par image (la sortie d'une couche d'un réseau), ramené à la longueur 1 : le cosinus de deux
+images est alors un simple produit. La recherche exacte de scikit-learn suffit à des dizaines de milliers
+d'images ; bien au-delà, il faut une recherche approchée.
+"""
+
+import hashlib
+import json
+import zipfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+from outils.donnees import DonneesInvalides
+from outils.fichiers import ecriture_atomique
+
+
+def normaliser(vecteurs):
+    """Rend les vecteurs (n, d), ou les images (n, …) aplaties, à la longueur 1 : float32 (n, d).
+
+    Un vecteur nul reste nul. Lève `ValueError` si une valeur n'est pas un nombre fini.
+    """
+    vecteurs = np.asarray(vecteurs, dtype=np.float32)
+    vecteurs = vecteurs.reshape(len(vecteurs), int(np.prod(vecteurs.shape[1:])))
+    if not np.isfinite(vecteurs).all():
+        raise ValueError("Un vecteur contient une valeur infinie ou qui n'est pas un nombre.")
+    longueurs = np.linalg.norm(vecteurs, axis=1, keepdims=True)
+    # Un vecteur déjà de longueur 1 ne change pas d'un bit : un index relu est le même.
+    return vecteurs / np.where((longueurs == 0) | (np.abs(longueurs - 1) < 1e-6), 1, longueurs)
+
+
+class Index:
+    """Des images, par leur identifiant (n,) et leur vecteur (n, d), et la recherche des plus semblables."""
+
+    def __init__(self, vecteurs, identifiants):
+        self.vecteurs = normaliser(vecteurs)
+        self.identifiants = np.asarray(identifiants).astype(str)
+        if len(self.vecteurs) != len(self.identifiants) or not len(self.vecteurs):
+            raise ValueError(
+                f"{len(self.vecteurs)} vecteurs pour {len(self.identifiants)} identifiants : "
+                "il en faut autant, et au moins un."
+            )
+        self._recherche = NearestNeighbors(metric="cosine", algorithm="brute").fit(self.vecteurs)
+
+    def voisins(self, requetes, k=10, bloc=2_000):
+        """Les `k` images les plus semblables à chaque requête (m, d), la plus semblable d'abord.
+
+        Rend (rangs, cosinus) : entiers (m, k), positions dans l'index ; float32 (m, k), de −1 à 1. La
+        recherche se fait par blocs de `bloc` requêtes, pour ne pas tenir tous les produits en mémoire.
+        """
+        requetes = normaliser(requetes)
+        if requetes.shape[1] != self.vecteurs.shape[1]:
+            raise ValueError(
+                f"Requêtes de dimension {requetes.shape[1]}, index de dimension "
+                f"{self.vecteurs.shape[1]} : ils viennent de deux réseaux différents."
+            )
+        if not 1 <= k <= len(self.vecteurs):
+            raise ValueError(f"k = {k} : il faut un nombre de 1 à {len(self.vecteurs)}.")
+        blocs = [
+            self._recherche.kneighbors(requetes[i : i + bloc], k)
+            for i in range(0, len(requetes), bloc)
+        ] or [(np.empty((0, k)), np.empty((0, k), int))]
+        distances, rangs = (np.concatenate(parties) for parties in zip(*blocs, strict=True))
+        return rangs, (1 - distances).astype(np.float32)
+
+
+def precision_par_requete(classes_voisins, classes_requetes):
+    """Part des voisins (m, k) qui ont la classe de leur requête (m,) : float (m,), de 0 à 1."""
+    return (np.asarray(classes_voisins) == np.asarray(classes_requetes)[:, None]).mean(axis=1)
+
+
+def ecrire_index(index, chemin, **details):
+    """Écrit `chemin`.npz (vecteurs, identifiants) et `chemin`.json (dimension, empreinte, `details`)."""
+    chemin = Path(chemin)
+    with ExitStack() as pile:
+        npz, fiche = (
+            pile.enter_context(ecriture_atomique(f"{chemin}{suffixe}"))
+            for suffixe in (".npz", ".json")
+        )
+        np.savez(npz, vecteurs=index.vecteurs, identifiants=index.identifiants)
+        contenu = {
+            "images": len(index.identifiants),
+            "dimension": index.vecteurs.shape[1],
+            "sha256": hashlib.sha256(npz.read_bytes()).hexdigest(),
+            **details,
+        }
+        texte = json.dumps(contenu, ensure_ascii=False, indent=1) + "\n"
+        fiche.write_text(texte, encoding="utf-8")
+    return Path(f"{chemin}.npz"), Path(f"{chemin}.json")
+
+
+def lire_index(chemin):
+    """Rend (index, fiche) écrits par `ecrire_index`, sans jamais exécuter ce que contient le fichier.
+
+    Lève `DonneesInvalides` si l'un des deux fichiers manque, est abîmé, ou n'est pas celui de l'autre.
+    """
+    npz, fiche = Path(f"{chemin}.npz"), Path(f"{chemin}.json")
+    remede = "\n  Remède  : réécrivez l'index avec ecrire_index."
+    absents = [c.name for c in (npz, fiche) if not c.is_file()]
+    if absents:
+        raise DonneesInvalides(f"Il manque {' et '.join(absents)}.{remede}")
+    try:
+        contenu = json.loads(fiche.read_text(encoding="utf-8"))
+        if contenu["sha256"] != hashlib.sha256(npz.read_bytes()).hexdigest():
+            raise ValueError("le fichier .npz n'est pas celui que décrit le .json")
+        with np.load(npz, allow_pickle=False) as fichier:
+            return Index(fichier["vecteurs"], fichier["identifiants"]), contenu
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as erreur:
+        raise DonneesInvalides(
+            f"L'index « {npz.name} » est inutilisable ({erreur}).{remede}"
+        ) from erreur

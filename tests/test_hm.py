@@ -1,0 +1,513 @@
+"""Le labo 5 : catalogue H&M, manifeste, cache de photos, produits semblables."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from outils import cache, catalogue, garde_robe, hm, voisins
+from outils.donnees import DonneesInvalides
+from outils.preparation import couleurs_carrees
+
+RACINE = Path(__file__).resolve().parents[1]
+N = 240
+
+
+@pytest.fixture(scope="module")
+def jumeau(tmp_path_factory):
+    dossier = tmp_path_factory.mktemp("hm") / "jumeau"
+    garde_robe.ecrire_hm(dossier, N, largeur=80)
+    return dossier
+
+
+@pytest.fixture(scope="module")
+def manifeste(jumeau):
+    return hm.manifeste_hm(jumeau)[0]
+
+
+def contenu(dossier):
+    return {c.relative_to(dossier): c.read_bytes() for c in dossier.rglob("*") if c.is_file()}
+
+
+# --- Les chiffres publiés ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def publie():
+    """Articles et noms de photos aux effectifs publiés, sans une photo sur le disque."""
+    classes = np.repeat(list(hm.ARTICLES_PUBLIES), list(hm.ARTICLES_PUBLIES.values()))
+    numeros = [f"{108_775_000 + 7 * i:010d}" for i in range(len(classes))]
+    articles = pd.DataFrame(
+        {"article_id": numeros, "product_code": [n[:7] for n in numeros], "product_type_name": "x"}
+    ).assign(product_group_name=classes)
+    # Les photos absentes : ce qui sépare, classe par classe, les deux tables publiées.
+    apres = articles["product_group_name"].replace(dict.fromkeys(hm.RARES, "Accessories"))
+    garder = apres.groupby(apres).cumcount() < apres.map(hm.PHOTOS_PUBLIEES)
+    return articles, set(articles.loc[garder, "article_id"].map(hm.chemin_photo))
+
+
+def test_chaque_etape_redonne_les_chiffres_publies(publie):
+    articles, photos = publie
+    assert (len(articles), articles["product_group_name"].nunique()) == (105_542, 19)
+    assert len(photos) == 105_100
+    manifeste, anomalies = hm.joindre(articles, photos)
+    assert len(manifeste) == 105_100
+    assert anomalies["reason"].value_counts().to_dict() == {"article sans photo": 442}
+
+    fusion = hm.fusionner_rares(manifeste)
+    assert fusion["class"].value_counts().to_dict() == hm.PHOTOS_PUBLIEES
+    assert len(hm.RARES) == 10
+
+    choix = hm.sous_echantillonner(fusion, 5_000, classes=hm.REDUITES)
+    assert choix["class"].value_counts().to_dict() == {
+        **hm.PHOTOS_PUBLIEES,
+        **dict.fromkeys(hm.REDUITES, 5_000),
+    }
+    assert len(choix) == 38_072
+    validation = int(0.2 * len(choix))  # le calcul de validation_split=0.2
+    assert (len(choix) - validation, validation) == (30_458, 7_614)
+    assert -(-30_458 // 32) == 952  # pas par époque
+    # Pris au mot, « 5 000 au plus » réduit aussi Underwear et Shoes.
+    strict = hm.sous_echantillonner(fusion, 5_000)
+    assert len(strict) == 38_072 - 462 - 156
+    assert strict["class"].value_counts().max() == 5_000
+
+
+def test_le_tirage_suit_la_graine_et_pas_l_ordre(publie):
+    fusion = hm.fusionner_rares(hm.joindre(*publie)[0])[:20_000]
+    tirage = hm.sous_echantillonner(fusion, 1_000, graine=4)
+    assert tirage["path"].is_unique and set(tirage["path"]) <= set(fusion["path"])
+    melange = hm.sous_echantillonner(fusion.sample(frac=1, random_state=1), 1_000, graine=4)
+    assert set(melange["path"]) == set(tirage["path"])
+    autre = hm.sous_echantillonner(fusion, 1_000, graine=5)
+    assert set(autre["path"]) != set(tirage["path"])
+
+
+def test_la_validation_de_keras_sur_des_dossiers_a_les_tailles_publiees(tmp_path):
+    """Les mêmes proportions, sur de vrais fichiers : Keras garde int(0,2 × n) photos pour valider."""
+    import keras
+
+    for classe, n in {"A": 11, "B": 12}.items():
+        (tmp_path / classe).mkdir()
+        for i in range(n):
+            Image.new("RGB", (8, 8)).save(tmp_path / classe / f"{i}.jpg")
+    jeux = keras.utils.image_dataset_from_directory(
+        *(tmp_path,),
+        validation_split=0.2,
+        subset="both",
+        seed=123,
+        image_size=(8, 8),
+        verbose=False,
+    )
+    assert [len(jeu.file_paths) for jeu in jeux] == [23 - int(0.2 * 23), int(0.2 * 23)]
+
+
+# --- Le jumeau et le manifeste ----------------------------------------------------------------
+
+
+def test_le_jumeau_a_la_forme_et_les_proportions_du_vrai_catalogue(jumeau):
+    tel_quel = pd.read_csv(jumeau / "articles.csv")
+    assert tel_quel.shape == (N, 25)
+    entiers = tel_quel.select_dtypes("int64").columns
+    assert list(entiers) == [
+        *("article_id", "product_code", "product_type_no", "graphical_appearance_no"),
+        *("colour_group_code", "perceived_colour_value_id", "perceived_colour_master_id"),
+        *("department_no", "index_group_no", "section_no", "garment_group_no"),
+    ]
+    articles = hm.lire_articles(jumeau)
+    assert articles["article_id"].str.fullmatch("0[0-9]{9}").all()  # le zéro de tête est là
+    assert (tel_quel["article_id"] == articles["article_id"].astype(int)).all()
+    assert (articles["product_code"] == articles["article_id"].str[:7]).all()
+    effectifs = articles["product_group_name"].value_counts()
+    assert set(effectifs.index) == set(hm.ARTICLES_PUBLIES)
+    assert effectifs["Garment Upper body"] / N == pytest.approx(42_741 / 105_542, abs=0.03)
+    assert effectifs["Fun"] == 1
+    assert articles["detail_desc"].isna().sum() == 1
+    # Les variantes d'un modèle : même classe, et plusieurs par modèle.
+    par_modele = articles.groupby("product_code")["product_group_name"].agg(["size", "nunique"])
+    assert par_modele["nunique"].max() == 1 and par_modele["size"].max() > 1
+
+
+def test_une_ligne_par_photo_et_les_defauts_listes(jumeau):
+    avant = contenu(jumeau)
+    manifeste, anomalies = hm.manifeste_hm(jumeau)
+    assert {*catalogue.COLONNES, "product"} == set(manifeste.columns)
+    assert len(manifeste) == N - 1
+    assert anomalies["reason"].value_counts().to_dict() == {
+        "photo sans article": 3,
+        "article sans photo": 1,
+    }
+    assert all(Path(chemin).is_file() for chemin in manifeste["path"])
+    etats = catalogue.checkFileIsGood(jumeau / "images")
+    assert (etats["state"] == "mauvais").sum() == 2
+    tailles = {Image.open(p).size for p in etats.query("state == 'bon'")["path"]}
+    assert tailles == {(80, 120), (120, 80)}
+    assert contenu(jumeau) == avant
+
+
+def test_le_jumeau_est_reproductible_et_refuse_d_ecraser(jumeau, tmp_path):
+    garde_robe.ecrire_hm(tmp_path / "bis", N, largeur=80)
+    assert contenu(tmp_path / "bis") == contenu(jumeau)
+    with pytest.raises(FileExistsError, match="rien n'a été touché"):
+        garde_robe.ecrire_hm(tmp_path / "bis", N)
+
+
+def test_le_prorata_donne_le_total_et_n_oublie_personne():
+    for n in (19, 100, 6_000, 105_542):
+        parts = garde_robe.repartir_au_prorata(hm.ARTICLES_PUBLIES, n)
+        assert sum(parts.values()) == n and min(parts.values()) >= 1
+    assert parts == hm.ARTICLES_PUBLIES
+
+
+def test_les_dimensions_se_lisent_sans_decoder(jumeau, manifeste):
+    mesures = hm.mesurer_photos(manifeste["path"])
+    assert len(mesures) == len(manifeste)
+    assert mesures["width"].isna().sum() == 1  # la page web ; la photo coupée a encore son en-tête
+    assert set(mesures["width"].dropna()) == {80, 120}
+    assert mesures["bytes"].sum() == sum(os.path.getsize(p) for p in manifeste["path"])
+
+
+@pytest.mark.parametrize("article", [108775015, "108775015", "0108775015", np.int64(108775015)])
+def test_le_chemin_d_une_photo(article):
+    assert hm.chemin_photo(article) == "images/010/0108775015.jpg"
+
+
+@pytest.mark.parametrize("article", ["../../secret", "٣٣٣", "", "12345678901", -5, 1.5])
+def test_un_identifiant_ne_fait_pas_sortir_du_dossier(article):
+    with pytest.raises(ValueError, match="dix chiffres"):
+        hm.chemin_photo(article)
+
+
+def test_les_lignes_fautives_sont_listees_et_n_arretent_rien():
+    articles = pd.DataFrame(
+        {
+            "article_id": ["0000000001", "0000000001", "../etc", "0000000004", "0000000005"],
+            "product_code": "0000000",
+            "product_type_name": "x",
+            "product_group_name": ["Shoes", "Shoes", "Shoes", None, "Fun"],
+        }
+    )
+    photos = {f"images/000/000000000{i}.jpg" for i in (1, 4, 9)}
+    manifeste, anomalies = hm.joindre(articles, photos, "ici")
+    assert manifeste["path"].tolist() == [os.path.join("ici", "images/000/0000000001.jpg")]
+    assert anomalies["reason"].tolist() == [
+        *("identifiant en double", "identifiant invalide", "article sans classe"),
+        *("article sans photo", "photo sans article"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("texte", "message"),
+    [
+        (None, "pas de fichier articles.csv"),
+        (b"", "illisible"),
+        (b"\xff\xfe\x00\x01", "illisible"),
+        (b"<html><body>connectez-vous</body></html>", "n'a pas de colonne article_id"),
+        (b"article_id,product_code\n1,2\n", "n'a pas de colonne product_type_name"),
+    ],
+    ids=("absent", "vide", "binaire", "page", "colonnes"),
+)
+def test_un_articles_csv_inutilisable_dit_quoi_faire(tmp_path, texte, message):
+    if texte is not None:
+        (tmp_path / "articles.csv").write_bytes(texte)
+    with pytest.raises(DonneesInvalides, match=message) as erreur:
+        hm.lire_articles(tmp_path)
+    assert "Remède" in str(erreur.value)
+
+
+def test_sans_dossier_images(jumeau, tmp_path):
+    (tmp_path / "articles.csv").write_bytes((jumeau / "articles.csv").read_bytes())
+    with pytest.raises(DonneesInvalides, match="images"):
+        hm.manifeste_hm(tmp_path)
+
+
+def test_les_couleurs_d_un_modele_restent_du_meme_cote(manifeste):
+    reparti = catalogue.repartir(hm.fusionner_rares(manifeste), 0.2, 0.2, groupe="product")
+    assert len(reparti) == len(manifeste)
+    assert reparti.groupby("product")["split"].nunique().max() == 1
+    assert set(reparti["split"]) == set(catalogue.JEUX)
+    seules = catalogue.repartir(hm.fusionner_rares(manifeste), 0.2, 0.2)
+    assert (
+        seules.groupby("product")["split"].nunique().max() > 1
+    )  # sans quoi le test ne dirait rien
+
+
+def test_le_vrai_catalogue_passe_avant_le_jumeau_toujours_annonce(
+    jumeau, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("LABO_DATAS", str(tmp_path))
+    dossier, source = hm.obtenir_hm(n=30, largeur=40)
+    assert source == "jumeau dessiné" and "⚠ DONNÉES DESSINÉES" in capsys.readouterr().out
+    assert hm.trouver_hm() is None  # le jumeau n'est pas pris pour le vrai
+    etat = contenu(Path(dossier))
+    assert hm.obtenir_hm(n=30, largeur=40)[0] == dossier and contenu(Path(dossier)) == etat
+    capsys.readouterr()
+    (tmp_path / "hm").symlink_to(jumeau)
+    assert hm.obtenir_hm()[1] == "H&M (Kaggle)"
+    assert "DESSINÉES" not in capsys.readouterr().out
+
+
+# --- La clé de Kaggle -------------------------------------------------------------------------
+
+
+def test_la_cle_est_verifiee_et_jamais_montree(tmp_path, capsys):
+    assert "Pas de clé" in hm.verifier_acces_kaggle(tmp_path)
+    cle = tmp_path / "kaggle.json"
+    cle.write_text('{"username": "moi-meme", "key": "0123456789abcdef"}')
+    cle.chmod(0o644)
+    etats = [hm.verifier_acces_kaggle(tmp_path)]
+    cle.chmod(0o600)
+    etats.append(hm.verifier_acces_kaggle(tmp_path))
+    assert etats[1] == "Clé en place, lisible de vous seul."
+    if os.name == "posix":
+        assert "644" in etats[0] and "chmod 600" in etats[0]
+    for abime in ('{"username": "moi-meme"', '["0123456789abcdef"]', '{"key": 12}'):
+        cle.write_text(abime)
+        etats.append(hm.verifier_acces_kaggle(tmp_path))
+        assert "abîmé" in etats[-1]
+    vu = "".join(etats) + "".join(capsys.readouterr())
+    assert "0123456789abcdef" not in vu and "moi-meme" not in vu
+
+
+# --- Le cache ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def en_cache(manifeste, tmp_path_factory):
+    dossier = tmp_path_factory.mktemp("cache") / "c"
+    return dossier, cache.ecrire_cache(manifeste, dossier, cote=48, par_fragment=50)
+
+
+def test_le_cache_contient_chaque_photo_lisible_et_liste_les_autres(en_cache, manifeste):
+    dossier, bilan = en_cache
+    assert bilan["photos"] == len(manifeste) - 2
+    assert len(bilan["fragments"]) == 5 and bilan["repris"] == 0
+    raisons = dict(bilan["illisibles"])
+    assert sorted(raisons.values()) == [
+        "c'est une page web, pas une image",
+        "image JPEG tronquée ou abîmée",
+    ]
+    bonnes = manifeste[~manifeste["id"].isin(raisons)]
+    images = cache.charger_cache(dossier, bonnes["id"])
+    assert images.shape == (len(bonnes), 48, 48, 3) and images.dtype == np.uint8
+    for rang in (0, 57, 200):
+        attendue = couleurs_carrees(bonnes["path"].iloc[rang], 48)
+        ecart = np.abs(images[rang].astype(int) - attendue).mean()
+        assert ecart < 6, "ce n'est pas la même photo"
+    with pytest.raises(KeyError, match="1 photo"):
+        cache.charger_cache(dossier, [bonnes["id"].iloc[0], next(iter(raisons))])
+    deux_fois = cache.charger_cache(dossier, [*bonnes["id"][:2], bonnes["id"].iloc[0]])
+    assert np.array_equal(deux_fois[0], deux_fois[2]) and not np.array_equal(*deux_fois[:2])
+
+
+def test_le_manifeste_decide_de_ce_qui_est_lu(en_cache, manifeste):
+    dossier, bilan = en_cache
+    bonnes = manifeste[~manifeste["id"].isin(dict(bilan["illisibles"]))]
+    choix = bonnes[bonnes["class"].isin(["Shoes", "Swimwear"])]
+    numeros = dict(zip(choix["id"], choix["class"].eq("Shoes").astype(int), strict=True))
+    jeu = cache.lire_cache(dossier, numeros, melanger=True, lot=4)
+    assert int(jeu.cardinality()) == -(-len(choix) // 4)
+    avec_illisible = {**numeros, bilan["illisibles"][0][0]: 0}
+    assert int(cache.lire_cache(dossier, avec_illisible).cardinality()) == len(choix)
+    epoques = [[y.numpy().tolist() for _, y in jeu] for _ in range(2)]
+    for lots in epoques:
+        lus = sum(lots, [])
+        assert len(lus) == len(choix) and sum(lus) == choix["class"].eq("Shoes").sum()
+        assert {len(lot) for lot in lots[:-1]} == {4}
+    assert epoques[0] != epoques[1]  # remélangé
+    garde = cache.lire_cache(dossier, numeros, melanger=True, lot=4, en_memoire=True)
+    for _ in range(2):
+        lus = [y for _, y in garde.unbatch().as_numpy_iterator()]
+        assert len(lus) == len(choix) and sum(lus) == choix["class"].eq("Shoes").sum()
+    fixe = cache.lire_cache(dossier, numeros)
+    assert [int(y) for _, y in fixe] == [int(y) for _, y in fixe]
+
+
+def test_le_cache_ne_depend_pas_de_l_ordre_du_manifeste(en_cache, manifeste, tmp_path):
+    melange = manifeste.sample(frac=1, random_state=3)
+    cache.ecrire_cache(melange, tmp_path / "c", cote=48, par_fragment=50)
+    assert contenu(tmp_path / "c") == contenu(en_cache[0])
+
+
+TUE = """
+import sys, time
+import pandas as pd
+from outils import cache
+lent = cache.couleurs_carrees
+def attendre(*arguments, **options):
+    time.sleep(0.04)
+    return lent(*arguments, **options)
+cache.couleurs_carrees = attendre
+cache.ecrire_cache(pd.read_csv(sys.argv[1], dtype=str), sys.argv[2], cote=48, par_fragment=50)
+"""
+
+
+def test_tue_au_milieu_puis_relance_le_cache_a_les_memes_octets(en_cache, manifeste, tmp_path):
+    manifeste.to_csv(tmp_path / "m.csv")
+    dossier = tmp_path / "c"
+    commande = [sys.executable, "-c", TUE, str(tmp_path / "m.csv"), str(dossier)]
+    processus = subprocess.Popen(
+        commande, cwd=RACINE / "analyse_image", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    limite = time.monotonic() + 120
+    # Tué au milieu d'un fragment : un au moins est fait, et un autre a un fichier provisoire.
+    while not (
+        list(dossier.glob("photos-*.tfrecord"))
+        and list(dossier.glob(".provisoire-*-photos-*.tfrecord"))
+    ):
+        assert processus.poll() is None and time.monotonic() < limite
+        time.sleep(0.01)
+    processus.kill()
+    processus.wait()
+    faits = len(list(dossier.glob("photos-*.tfrecord")))
+    assert 1 <= faits < 5 and list(dossier.glob(".provisoire-*"))
+    with pytest.raises(DonneesInvalides, match="inachevé"):
+        cache.lire_cache(dossier, {"0": 0})
+    bilan = cache.ecrire_cache(manifeste, dossier, cote=48, par_fragment=50)
+    assert bilan["repris"] == faits
+    assert contenu(dossier) == contenu(en_cache[0])
+
+
+def test_un_fragment_perdu_est_refait(en_cache, manifeste, tmp_path):
+    dossier, bilan = en_cache
+    avant = contenu(dossier)
+    (dossier / bilan["fragments"][2]).unlink()
+    with pytest.raises(DonneesInvalides, match="Il manque photos-00002"):
+        cache.lire_cache(dossier, {"0": 0})
+    assert cache.ecrire_cache(manifeste, dossier, cote=48, par_fragment=50)["repris"] == 4
+    assert contenu(dossier) == avant
+
+
+def test_un_cache_complet_n_est_plus_touche(en_cache, manifeste):
+    dossier, bilan = en_cache
+    avant = {c: c.stat().st_mtime_ns for c in dossier.iterdir()}
+    relance = cache.ecrire_cache(manifeste, dossier, cote=48, par_fragment=50)
+    assert relance == {**bilan, "repris": 5}
+    assert {c: c.stat().st_mtime_ns for c in dossier.iterdir()} == avant
+
+
+@pytest.mark.parametrize("reglage", [{"cote": 32}, {"qualite": 60}, {"graine": 1}])
+def test_un_autre_cache_n_est_jamais_ecrase(en_cache, manifeste, reglage):
+    avant = contenu(en_cache[0])
+    with pytest.raises(DonneesInvalides, match=next(iter(reglage))):
+        cache.ecrire_cache(manifeste, en_cache[0], **{"cote": 48, "par_fragment": 50, **reglage})
+    with pytest.raises(DonneesInvalides, match="autres photos"):
+        cache.ecrire_cache(manifeste[:-1], en_cache[0], cote=48, par_fragment=50)
+    assert contenu(en_cache[0]) == avant
+
+
+def test_les_demandes_impossibles_ont_un_message(en_cache, manifeste, tmp_path):
+    with pytest.raises(ValueError, match="un par photo"):
+        cache.ecrire_cache(pd.concat([manifeste, manifeste[:1]]), tmp_path / "c")
+    with pytest.raises(DonneesInvalides, match="absent"):
+        cache.lire_cache(tmp_path / "rien", {"0": 0})
+    with pytest.raises(ValueError, match="Aucune photo"):
+        cache.lire_cache(en_cache[0], {})
+    with pytest.raises(KeyError, match="un autre manifeste"):
+        cache.lire_cache(en_cache[0], {"0999999999": 0})
+    (tmp_path / "abime").mkdir()
+    (tmp_path / "abime" / cache.FICHE).write_text("{")
+    with pytest.raises(DonneesInvalides, match="illisible"):
+        cache.lire_cache(tmp_path / "abime", {"0": 0})
+
+
+def test_une_bombe_est_sautee_sans_etre_decodee(tmp_path):
+    Image.new("RGB", (9_000, 9_000)).save(tmp_path / "bombe.png")
+    Image.new("RGB", (60, 60), "red").save(tmp_path / "bonne.png")
+    photos = pd.DataFrame(
+        {"id": ["b", "r"], "path": [tmp_path / "bombe.png", tmp_path / "bonne.png"]}
+    )
+    bilan = cache.ecrire_cache(photos, tmp_path / "c", cote=32)
+    assert bilan["photos"] == 1
+    assert bilan["illisibles"] == [["b", "9000 × 9000 pixels, image démesurée"]]
+
+
+def test_le_decodage_reduit_donne_presque_les_memes_pixels(tmp_path):
+    article = next(garde_robe._modeles_hm(30, 1))
+    garde_robe.dessiner_photo_hm(article, 1166, 1750).save(tmp_path / "p.jpg", quality=95)
+    entiere = couleurs_carrees(tmp_path / "p.jpg", 180).astype(int)
+    reduite = couleurs_carrees(tmp_path / "p.jpg", 180, cote_utile=180).astype(int)
+    assert 0 < np.abs(entiere - reduite).mean() < 3
+
+
+# --- Les produits semblables ------------------------------------------------------------------
+
+
+@pytest.fixture
+def index():
+    vecteurs = np.random.default_rng(0).normal(size=(500, 16))
+    return voisins.Index(vecteurs, [f"a{i}" for i in range(500)])
+
+
+def test_les_voisins_sont_les_plus_grands_cosinus(index):
+    requetes = np.random.default_rng(1).normal(size=(23, 16))
+    rangs, cosinus = index.voisins(requetes, k=7, bloc=10)
+    tous = (requetes / np.linalg.norm(requetes, axis=1, keepdims=True)) @ index.vecteurs.T
+    attendus = np.argsort(-tous, axis=1)[:, :7]
+    assert np.array_equal(rangs, attendus)
+    assert cosinus == pytest.approx(np.take_along_axis(tous, attendus, axis=1), abs=1e-5)
+
+
+def test_une_image_est_sa_propre_voisine_quelle_que_soit_sa_longueur(index):
+    rangs, cosinus = index.voisins(7 * index.vecteurs[[3, 8]], k=1)
+    assert rangs.ravel().tolist() == [3, 8] and cosinus == pytest.approx(1, abs=1e-5)
+
+
+def test_la_precision_par_requete():
+    voisinage = np.array([[1, 1, 2, 2], [0, 0, 0, 0], [3, 1, 1, 1]])
+    assert voisins.precision_par_requete(voisinage, [1, 0, 3]).tolist() == [0.5, 1, 0.25]
+
+
+def test_l_index_est_ecrit_et_relu_sans_pickle(index, tmp_path):
+    npz, fiche = voisins.ecrire_index(index, tmp_path / "semblables", source="essai")
+    relu, contenu_fiche = voisins.lire_index(tmp_path / "semblables")
+    assert np.array_equal(relu.vecteurs, index.vecteurs)
+    assert relu.identifiants.tolist() == index.identifiants.tolist()
+    assert (contenu_fiche["dimension"], contenu_fiche["images"]) == (16, 500)
+    assert contenu_fiche["source"] == "essai"
+    requete = np.ones((1, 16))
+    assert np.array_equal(relu.voisins(requete)[0], index.voisins(requete)[0])
+
+
+@pytest.mark.parametrize("faute", ["absent", "tronqué", "autre", "pickle", "fiche"])
+def test_un_index_abime_ou_hostile_est_refuse(index, tmp_path, faute):
+    npz, fiche = voisins.ecrire_index(index, tmp_path / "i")
+    if faute == "absent":
+        npz.unlink()
+    elif faute == "tronqué":
+        npz.write_bytes(npz.read_bytes()[:1000])
+    elif faute == "autre":
+        np.savez(npz, vecteurs=np.eye(3), identifiants=np.array(["a", "b", "c"]))
+    elif faute == "fiche":
+        fiche.write_text("[]")
+    else:  # un fichier à la bonne empreinte, mais qui cache du code
+        import hashlib
+
+        np.savez(npz, vecteurs=np.array([{"a": 1}], dtype=object), identifiants=np.array(["a"]))
+        somme = hashlib.sha256(npz.read_bytes()).hexdigest()
+        fiche.write_text(json.dumps({"sha256": somme}))
+    with pytest.raises(DonneesInvalides, match="Remède"):
+        voisins.lire_index(tmp_path / "i")
+
+
+@pytest.mark.parametrize(
+    ("essai", "message"),
+    [
+        (lambda i: i.voisins(np.ones((1, 3))), "deux réseaux différents"),
+        (lambda i: i.voisins(np.ones((1, 16)), k=0), "de 1 à 500"),
+        (lambda i: i.voisins(np.ones((1, 16)), k=501), "de 1 à 500"),
+        (lambda i: i.voisins(np.full((1, 16), np.nan)), "infinie"),
+        (lambda i: voisins.Index(np.ones((3, 2)), ["a"]), "3 vecteurs pour 1"),
+        (lambda i: voisins.Index(np.ones((0, 2)), []), "au moins un"),
+    ],
+)
+def test_une_demande_impossible_a_un_message(index, essai, message):
+    with pytest.raises(ValueError, match=message):
+        essai(index)
