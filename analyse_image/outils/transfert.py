@@ -167,16 +167,16 @@ def charger_base(nom, cote=224, poids="imagenet", telecharger=True):
     return base
 
 
-def degeler_dernier_etage(base, nom):
-    """Rend entraînable ce qui suit la coupe, sauf les normalisations ; rend le nombre de couches dégelées.
+def degeler_apres(base, coupe):
+    """Rend entraînable ce qui suit la couche nommée `coupe`, sauf les normalisations ; rend le nombre de couches.
 
     Une `BatchNormalization` non entraînable garde ses moyennes d'ImageNet : peu de photos les abîmeraient.
     """
-    coupe = base.layers.index(base.get_layer(FAMILLES[nom].coupe))
+    debut = base.layers.index(base.get_layer(coupe))
     base.trainable = True
     for rang, couche in enumerate(base.layers):
         normalisation = isinstance(couche, keras.layers.BatchNormalization)
-        couche.trainable = rang > coupe and not normalisation
+        couche.trainable = rang > debut and not normalisation
     return sum(bool(couche.trainable_weights) for couche in base.layers)
 
 
@@ -189,6 +189,14 @@ def multiplications(modele):
         elif isinstance(couche, keras.layers.Dense):
             total += int(np.prod(couche.kernel.shape))
     return total
+
+
+def empreinte_poids(modele):
+    """Résumé (texte) des poids d'un réseau : deux réseaux aux mêmes poids ont le même."""
+    resume = hashlib.blake2b(digest_size=8)
+    for poids in modele.get_weights():
+        resume.update(np.ascontiguousarray(poids))
+    return resume.hexdigest()
 
 
 # --- Les caractéristiques, calculées une fois -----------------------------------------------------
