@@ -92,7 +92,7 @@ def telecharger(adresse, chemin, delai=10):
         attendu = deja + int(reponse.headers["Content-Length"])
         barre = tqdm(total=attendu, initial=deja, unit="o", unit_scale=True, desc=chemin.name)
         with barre, open(partie, "ab" if deja else "wb") as fichier:
-            for morceau in reponse.iter_content(2**20):
+            for morceau in reponse.iter_content(2**14):
                 fichier.write(morceau)
                 barre.update(len(morceau))
     if partie.stat().st_size != attendu:
