@@ -101,11 +101,8 @@ def afficher_courbes(historiques, titre=""):
     plt.show()
 
 
-def afficher_confusion(y_vrai, y_predit, classes, normaliser=False):
-    """Matrice de confusion : une ligne par vraie classe, une colonne par classe prédite.
-
-    Effectifs ; avec `normaliser`, parts de chaque ligne, en pour cent.
-    """
+def afficher_confusion(y_vrai, y_predit, classes):
+    """Matrice de confusion : une ligne par vraie classe, une colonne par classe prédite, effectifs."""
     from sklearn.metrics import ConfusionMatrixDisplay
 
     _, axe = plt.subplots(figsize=(2.2 + 0.53 * len(classes), 1.7 + 0.48 * len(classes)))
@@ -114,8 +111,6 @@ def afficher_confusion(y_vrai, y_predit, classes, normaliser=False):
         y_predit,
         labels=range(len(classes)),
         display_labels=classes,
-        normalize="true" if normaliser else None,
-        values_format=".0%" if normaliser else "d",
         cmap="Blues",
         colorbar=False,
         xticks_rotation=45,
@@ -433,4 +428,34 @@ def afficher_fiabilite(connus, y_connus, inconnus):
         title="devant un inconnu", xlabel="plus grande probabilité", ylabel="fréquence", yticks=[]
     )
     droite.legend(frameon=False)
+    plt.show()
+
+
+# --- Les prétraitements -----------------------------------------------------------------------------
+
+
+def mosaique(images, colonnes=8):
+    """Assemble des images (n, h, l, c) en une seule, `colonnes` par ligne ; n est un multiple de `colonnes`."""
+    n, h, largeur, c = images.shape
+    lignes = images.reshape(n // colonnes, colonnes, h, largeur, c).swapaxes(1, 2)
+    return lignes.reshape(n // colonnes * h, colonnes * largeur, c)
+
+
+def afficher_traitement(avant, apres, titre):
+    """Une photo avant et après un traitement, et l'histogramme de ses trois canaux.
+
+    `avant`, `apres` : (h, l, 3) ; des nombres à virgule sont ramenés entre leurs centiles 1 et 99 pour être vus.
+    """
+    _, axes = plt.subplots(1, 4, figsize=(11, 2.3), width_ratios=(1, 1, 1.4, 1.4))
+    for i, (image, nom) in enumerate(((avant, "avant"), (apres, titre))):
+        visible = image
+        if image.dtype != np.uint8:
+            bas, haut = np.percentile(image, (1, 99))
+            visible = np.clip((image - bas) / (haut - bas), 0, 1)
+        axes[i].imshow(visible)
+        axes[i].axis("off")
+        axes[i].set_title(nom)
+        for canal, couleur in enumerate(("#e53e3e", "#38a169", BLEU)):
+            axes[i + 2].hist(image[..., canal].ravel(), 64, histtype="step", color=couleur)
+        axes[i + 2].set(title=f"histogramme : {nom}", yticks=[])
     plt.show()

@@ -204,90 +204,10 @@ def _(noms):
     return "dix probabilités, de somme 1."
 
 
-# --- Labo 3 -----------------------------------------------------------------------------------
-
-
-@question("labo3-q1")
-def _(noms):
-    precisions = np.asarray(noms["historique_apprentissage"].history["val_accuracy"])
-    epoque = noms["epoque"]
-    meilleure = int(precisions.argmax()) + 1
-    if epoque == meilleure - 1:
-        raise Faux(f"{epoque} est son rang à partir de 0 ; la première époque porte le numéro 1.")
-    if epoque != meilleure:
-        raise Faux(
-            f"époque {epoque} ; attendu : celle où val_accuracy est la plus haute ({precisions.max():.4f})."
-        )
-    return f"l'époque {epoque}, {precisions.max():.4f} sur la validation."
-
-
-@question("labo3-q2")
-def _(noms):
-    matrice = verifier_tableau("matrice", noms["matrice"], (10, 10))
-    justes = np.diag(matrice)
-    # Une classe jamais répondue n'a pas de précision : 0/0.
-    attendus = {
-        "rappels": justes / np.maximum(matrice.sum(axis=1), 1),
-        "precisions": justes / np.maximum(matrice.sum(axis=0), 1),
-    }
-    trouves = {nom: np.nan_to_num(verifier_tableau(nom, noms[nom], (10,))) for nom in attendus}
-    echange = zip(trouves.values(), reversed(attendus.values()), strict=True)
-    if all(np.allclose(a, b, atol=1e-3) for a, b in echange):
-        raise Faux("les deux sont échangés : les lignes de la matrice sont les vraies classes.")
-    for nom, valeurs in attendus.items():
-        i = int(np.abs(trouves[nom] - valeurs).argmax())
-        if abs(trouves[nom][i] - valeurs[i]) > 1e-3:
-            quoi = "ligne (vraies)" if nom == "rappels" else "colonne (réponses)"
-            raise Faux(
-                f"{nom}[{i}] vaut {trouves[nom][i]:.3f} ; attendu : {justes[i]} réponses justes sur le total de "
-                f"la {quoi} {i}."
-            )
-    return "rappel par ligne, précision par colonne."
-
-
-@question("labo3-q3")
-def _(noms):
-    images = np.asarray(noms["X_validation"][:500])
-    sortie = verifier_tableau(
-        "ma_piste(images)", np.asarray(noms["ma_piste"](images)), images.shape, (0, 1), "float32"
-    )
-    changees = np.abs(sortie - images).reshape(len(images), -1).max(axis=1) > 0.01
-    if changees.mean() < 0.2:
-        raise Faux(f"{changees.mean():.0%} des images changent ; attendu : au moins une sur cinq.")
-    vraies = np.asarray(noms["y_validation"][:500])
-    avant, apres = (
-        float((np.asarray(noms["publie"](x, training=False)).argmax(axis=1) == vraies).mean())
-        for x in (images, sortie)
-    )
-    if apres < avant / 2:
-        raise Faux(
-            f"le réseau publié ne reconnaît plus que {apres:.0%} des images (avant : {avant:.0%}) ; déformez moins : "
-            "une image augmentée doit rester reconnaissable."
-        )
-    return f"{changees.mean():.0%} des images changent, {apres:.0%} restent reconnues ({avant:.0%} avant)."
-
-
-@question("labo3-q4")
-def _(noms):
-    petit = noms["petit"]
-    if tuple(petit.input_shape) != (None, 28, 28, 1) or tuple(petit.output_shape) != (None, 10):
-        raise Faux(
-            f"entrée {petit.input_shape}, sortie {petit.output_shape} ; attendu : (None, 28, 28, 1), (None, 10)."
-        )
-    if petit.count_params() > 100_000:
-        raise Faux(f"{petit.count_params()} paramètres ; attendu : 100 000 au plus.")
-    X, y = noms["X_validation"], noms["y_validation"]
-    reponses = np.asarray(petit.predict(X, batch_size=1000, verbose=0)).argmax(axis=1)
-    precision = float((reponses == np.asarray(y)).mean())
-    if precision < 0.2:
-        raise Faux(f"précision {precision:.1%} sur la validation : l'avez-vous entraîné ?")
-    return f"{petit.count_params()} paramètres, {precision:.1%} sur la validation."
-
-
 # --- Labo 5 -----------------------------------------------------------------------------------
 
 
-@question("hm1")
+@question("labo5-q1")
 def _(noms):
     essais = (108775015, "0108775015", 12345678, "0959461001")
     for article in essais:
@@ -298,7 +218,7 @@ def _(noms):
     return "dix chiffres, zéros de tête compris, dans le dossier des trois premiers."
 
 
-@question("hm2")
+@question("labo5-q2")
 def _(noms):
     trouves = {str(nom): int(n) for nom, n in dict(noms["effectifs_retenus"]).items()}
     if len(trouves) != 9:
@@ -315,7 +235,7 @@ def _(noms):
     return "38072 photos : 7614 (20 %, arrondi vers le bas) pour valider, 30458 pour apprendre."
 
 
-@question("hm3")
+@question("labo5-q3")
 def _(noms):
     hasard = np.random.default_rng(0)
     a, b = hasard.normal(size=(4, 6)), hasard.normal(size=(5, 6)) * 10
@@ -331,7 +251,7 @@ def _(noms):
     return "de −1 à 1, quelle que soit la longueur des vecteurs."
 
 
-@question("hm4")
+@question("labo5-q4")
 def _(noms):
     voisines = np.array([[1, 1, 2, 2], [0, 0, 0, 0], [3, 1, 1, 1]])
     trouve = verifier_tableau(
@@ -343,3 +263,59 @@ def _(noms):
             f"{np.asarray(trouve).tolist()} ; attendu : [0.5, 1.0, 0.25], une part par requête."
         )
     return "une part par requête, de 0 à 1."
+
+
+# --- Labo 6 -----------------------------------------------------------------------------------
+
+
+@question("labo6-q1")
+def _(noms):
+    hasard = np.random.default_rng(0)
+    terne = hasard.integers(90, 150, (32, 32, 3)).astype("uint8")
+    avant = terne.copy()
+    etiree = verifier_tableau("etirer(image)", noms["etirer"](terne), (32, 32, 3), None, "uint8")
+    if not np.array_equal(terne, avant):
+        raise Faux("l'image donnée a été modifiée ; attendu : une nouvelle image.")
+    sombre, clair = np.percentile(terne, (2, 98))
+    attendue = np.clip((terne - sombre) / (clair - sombre) * 255, 0, 255)
+    ecart = np.abs(etiree - attendue).max()
+    if ecart > 2:
+        raise Faux(
+            f"un pixel s'écarte de {ecart:.0f} niveaux de la droite attendue (valeurs de {etiree.min()} à "
+            f"{etiree.max()}) ; attendu : centile 2 → 0, centile 98 → 255, coupé au-delà (np.clip)."
+        )
+    return "les centiles 2 et 98 deviennent 0 et 255."
+
+
+@question("labo6-q2")
+def _(noms):
+    images = np.array([0, 51, 127, 255], "uint8").reshape(1, 2, 2, 1).repeat(3, axis=3)
+    x = verifier_tableau("preparer_tf(images)", noms["preparer_tf"](images), (1, 2, 2, 3))
+    if x.dtype != np.float32:
+        raise Faux(f"type {x.dtype} ; attendu : float32.")
+    ecart = np.abs(x - (images.astype("float32") / 127.5 - 1)).max()
+    if ecart > 1e-3:
+        raise Faux(
+            f"0 devient {x.min():.3f} et 255 devient {x.max():.3f} ; attendu : −1 et 1 (diviser par 127,5, ôter 1)."
+        )
+    return "de −1 à 1, float32 : la convention de MobileNet et d'InceptionV3."
+
+
+@question("labo6-q3")
+def _(noms):
+    f1 = noms["f1_macro"]
+    vraies, predites = np.array([0, 0, 0, 0, 1, 1, 2, 2]), np.array([0, 0, 0, 1, 1, 1, 2, 0])
+    attendu = (6 / 8 + 4 / 5 + 2 / 3) / 3
+    trouve = float(f1(vraies, predites))
+    if abs(trouve - np.mean(vraies == predites)) < 1e-9:
+        raise Faux(
+            "c'est la précision, pas le F1 : il faut un score par classe, puis leur moyenne."
+        )
+    if abs(trouve - attendu) > 1e-6:
+        raise Faux(f"sur un petit exemple, trouvé {trouve:.4f} ; attendu : {attendu:.4f}.")
+    absente = float(f1(np.array([0, 1]), np.array([0, 1])))
+    if abs(absente - 2 / 3) > 1e-6:
+        raise Faux(
+            f"avec une classe absente, trouvé {absente:.4f} ; attendu : 0.6667 (elle vaut 0)."
+        )
+    return "la moyenne des F1 des trois classes."
