@@ -308,6 +308,9 @@ CENTREE = np.zeros((28, 28), "float32")
 CENTREE[8:20, 8:20] = 0.9
 
 
+RETENUS = {c: min(n, 5_000) if c in hm.REDUITES else n for c, n in hm.PHOTOS_PUBLIEES.items()}
+
+
 def etirer(image):
     sombre, clair = np.percentile(image, (2, 98))
     return np.clip((image - sombre) / (clair - sombre) * 255, 0, 255).astype("uint8")
@@ -349,9 +352,8 @@ CAS = [
     ("q7", {"probabilites": np.full(10, 0.3)}, "la somme vaut 3.0000"),
     ("labo5-q1", {"chemin_de": hm.chemin_photo}, None),
     ("labo5-q1", {"chemin_de": lambda a: f"images/{str(a)[:3]}/{a}.jpg"}, "'images/108/108775015.jpg'"),
-    ("labo5-q2", {"effectifs_retenus": {c: min(n, 5_000) if c in hm.REDUITES else n for c, n in hm.PHOTOS_PUBLIEES.items()}},
-     None),
-    ("labo5-q2", {"effectifs_retenus": {c: min(n, 5_000) for c, n in hm.PHOTOS_PUBLIEES.items()}}, "aussi réduit Underwear"),
+    ("labo5-q2", {"effectifs_retenus": RETENUS}, None),
+    ("labo5-q2", {"effectifs_retenus": {c: min(n, 5_000) for c, n in RETENUS.items()}}, "aussi réduit Underwear"),
     ("labo5-q2", {"effectifs_retenus": hm.PHOTOS_PUBLIEES}, "105100 photos"),
     ("labo5-q3", {"cosinus": lambda a, b: voisins.normaliser(a) @ voisins.normaliser(b).T}, None),
     ("labo5-q3", {"cosinus": lambda a, b: a @ b.T}, "produits scalaires"),
