@@ -45,9 +45,10 @@ def notre_reseau(augmentee, graine):
     cellules = (*COMMUNES, "donnees", "charger", "decouper", "notre-reseau", "augmenter", "flux")
     labo = executer_cellules("transfer_learning.ipynb", (*cellules, "entrainer-notre"))
     decoupe = labo["decouper"](graine)
-    reglages = {"optimizer": "Adam", "learning_rate": 1e-3}
     images, y = labo["X"], labo["y"]
-    reseau, _ = labo["entrainer_notre"](images, decoupe, reglages, augmentee, EPOQUES_NOTRE, graine)
+    reseau, _ = labo["entrainer_notre"](
+        images, decoupe, labo["PUBLIE"], augmentee, EPOQUES_NOTRE, graine
+    )
     x = images[decoupe[2]].astype("float32")
     return bilan(labo, y[decoupe[2]], reseau.predict(x, batch_size=32, verbose=0).argmax(axis=1))
 
