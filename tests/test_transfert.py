@@ -124,6 +124,17 @@ def test_des_poids_absents_disent_lesquels_combien_et_ou_les_mettre(
     assert ("injoignable" in message) == telecharger
 
 
+@pytest.mark.parametrize(
+    "contenu", [b"", b"<html>connexion</html>", b"\x89HDF\r\n\x1a\n" + b"\0" * 90]
+)
+def test_un_fichier_de_poids_abime_est_dit(sans_poids, tmp_path, contenu):
+    chemin = tmp_path / "keras" / "models" / transfert.FAMILLES["ResNet50"].fichier
+    chemin.parent.mkdir(parents=True)
+    chemin.write_bytes(contenu)
+    with pytest.raises(transfert.PoidsAbsents, match="supprimez-le"):
+        transfert.charger_base("ResNet50")
+
+
 def test_un_serveur_muet_ne_bloque_pas(sans_poids):
     with socket.create_server(("127.0.0.1", 0)) as muet:  # accepte, ne répond jamais
         sans_poids(f"http://127.0.0.1:{muet.getsockname()[1]}/")

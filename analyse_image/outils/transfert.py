@@ -114,7 +114,7 @@ def trouver_poids(nom, telecharger=True, fichier=None, delai=2):
     fichier = fichier or famille.fichier
     for dossier in (dossier_poids(), RACINE.parent / "shared" / "keras_home" / "models"):
         if (dossier / fichier).is_file():
-            return dossier / fichier
+            return _verifier_hdf5(dossier / fichier)
     adresse = famille.adresse + fichier
     raison = "rien n'est téléchargé en mode rapide" if not telecharger else "serveur injoignable"
     if telecharger and _joignable(adresse, delai):
@@ -131,6 +131,19 @@ def trouver_poids(nom, telecharger=True, fichier=None, delai=2):
         f"  Remède    : connectez-vous et relancez, ou posez ce fichier dans « {_court(dossier_poids())} »\n"
         "              (la variable KERAS_HOME choisit un autre dossier : KERAS_HOME/models)."
     )
+
+
+def _verifier_hdf5(chemin):
+    import h5py
+
+    try:
+        with h5py.File(chemin):
+            return chemin
+    except OSError as erreur:  # page web enregistrée sous ce nom, copie interrompue
+        raise PoidsAbsents(
+            f"« {chemin.name} » n'est pas un fichier de poids entier ({chemin.stat().st_size} octets).\n"
+            f"  Remède : supprimez-le de « {_court(chemin.parent)} », puis relancez ou reposez-le."
+        ) from erreur
 
 
 def _telecharger(adresse, fichier, md5):
