@@ -58,8 +58,8 @@ def notre_reseau(augmentee, graine):
 
 
 def lire_vetements():
-    cellules = (*COMMUNES, "charger-base", "extraire", "augmenter", "flux", "tete", "regression")
-    cellules += ("monter-descendre", "affiner", "vetements", "base-riche", "riches")
+    cellules = (*COMMUNES, "donnees", "charger", "charger-base", "extraire", "augmenter", "flux", "tete")
+    cellules += ("regression", "monter-descendre", "affiner", "vetements", "base-riche", "riches")
     return executer_cellules("transfer_learning.ipynb", cellules)
 
 
