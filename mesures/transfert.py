@@ -58,8 +58,9 @@ def notre_reseau(augmentee, graine):
 
 
 def lire_vetements():
-    cellules = (*COMMUNES, "donnees", "charger", "charger-base", "extraire", "augmenter", "flux", "tete")
-    cellules += ("regression", "monter-descendre", "affiner", "vetements", "base-riche", "riches")
+    cellules = (*COMMUNES, "donnees", "charger", "charger-base", "extraire", "augmenter", "flux")
+    cellules += ("tete", "regression", "monter-descendre", "affiner")
+    cellules += ("vetements", "base-riche", "riches")
     return executer_cellules("transfer_learning.ipynb", cellules)
 
 
