@@ -2,7 +2,7 @@
 
     python mesures/transfert.py [essai | essai:graine …]
 
-Par défaut, tous les essais, dans cet ordre ; durées sur 2 cœurs :
+Par défaut, tous les essais, dans cet ordre ; durées estimées sur 2 cœurs :
 
 - `notre 224` : le réseau publié (116 803 paramètres), à sa taille, sans augmentation (5 minutes par graine) ;
 - `notre 224 augmenté` : le même, avec augmentation (6 minutes par graine) ;
@@ -58,8 +58,9 @@ def notre_reseau(augmentee, graine):
 
 
 def lire_vetements():
-    cellules = (*COMMUNES, "charger-base", "extraire", "augmenter", "flux", "tete", "regression")
-    cellules += ("monter-descendre", "affiner", "vetements", "base-riche", "riches")
+    cellules = (*COMMUNES, "donnees", "charger", "charger-base", "extraire", "augmenter", "flux")
+    cellules += ("tete", "regression", "monter-descendre", "affiner")
+    cellules += ("vetements", "base-riche", "riches")
     return executer_cellules("transfer_learning.ipynb", cellules)
 
 
