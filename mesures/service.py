@@ -10,7 +10,8 @@ Trois cas : le réseau à une convolution et la recette de l'énoncé (28×28) ;
 (64×64) ; le réseau de référence avec `analyser_photo`, dont le détourage coûte autant aux deux. Les poids des
 deux premiers sont tirés au sort : ils ne changent rien à la vitesse. Les versions alternent, `--tours` fois ;
 on garde la médiane. Mémoire : le plus haut atteint (VmHWM sous Linux). « processeur ms » : temps de calcul du
-service par demande, qui dépend bien moins que le débit de ce que la machine fait par ailleurs.
+service par demande, qui dépend bien moins que le débit de ce que la machine fait par ailleurs ;
+« charge avant » est ce qu'elle faisait (0 : rien).
 Écrit `mesures/service.csv`.
 """
 
@@ -229,6 +230,7 @@ def principal():
     analyseur.add_argument("--tours", type=int, default=2)
     choix = analyseur.parse_args()
     demandes, lignes = preparer_demandes(), []
+    charge = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     with tempfile.TemporaryDirectory() as provisoire:
         modeles = ecrire_modeles(Path(provisoire))
         for cas, _, version in itertools.product(CAS, range(choix.tours), ("évidente", "la nôtre")):
@@ -253,6 +255,7 @@ def principal():
     tableau = tableau.round(dict.fromkeys(mesures, 1))
     tableau["date"] = datetime.date.today().isoformat()
     tableau["machine"] = f"{os.cpu_count()} cœurs"
+    tableau["charge avant"] = round(charge, 1)
     print(tableau.to_string(index=False))
     versions = tableau.set_index(["cas", "à la fois"]).groupby("version")
     evidente_, notre = versions.get_group("évidente"), versions.get_group("la nôtre")
