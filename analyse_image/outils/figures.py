@@ -128,7 +128,7 @@ def afficher_probabilites(image, probabilites, classes, titre="", attendu=None):
     `image` (28, 28) ou (28, 28, 1) ; `probabilites` (nombre de classes,) ; `attendu` : n° de la vraie classe.
     """
     _, (gauche, droite) = plt.subplots(1, 2, figsize=(8, 2.6), width_ratios=(1, 2))
-    gauche.imshow(np.squeeze(image))
+    gauche.imshow(np.squeeze(image), vmin=0, vmax=1)  # ce que voit le réseau, sans l'étirer
     gauche.set_title(titre)
     gauche.axis("off")
     gagnante = int(np.argmax(probabilites))

@@ -60,9 +60,10 @@ st.set_page_config(page_title="Quel vêtement est-ce ?", page_icon="👕")
 st.html(Path(__file__).with_name("page.html").read_text("utf-8"), unsafe_allow_javascript=True)
 st.title("Quel vêtement est-ce ?")
 st.write(
-    "Donnez la photo d'un seul vêtement, entier, sur un fond uni : le réseau dit lequel c'est."
+    "Donnez la photo d'un seul vêtement, entier, sur un fond uni (JPEG ou PNG, 8 Mo au plus) : "
+    "le réseau dit lequel c'est."
 )
-photo = st.file_uploader("Photo du vêtement", type=["jpg", "jpeg", "png"])
+photo = st.file_uploader("Photo du vêtement")  # le service dit en clair ce qu'il refuse
 if photo is not None:
     # C'est le navigateur qui décode la photo : la page n'ouvre jamais un fichier inconnu.
     octets = base64.b64encode(photo.getvalue()).decode()
