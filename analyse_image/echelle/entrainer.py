@@ -57,8 +57,15 @@ def lire_etiquettes(manifeste, jeu="train"):
     return classes, dict(zip(lignes["id"], lignes["class"].map(classes.index), strict=True))
 
 
+def normaliser(photos):
+    """Photos uint8 sur fond clair -> float32 dans 0–1, sur fond noir, comme au labo 3."""
+    import tensorflow as tf
+
+    return 1 - tf.cast(photos, tf.float32) / 255
+
+
 def augmenter(photos, graines, tranche):
-    """Photos uint8 (n, c, c, 3) -> float32 dans 0–1 : une sur deux en miroir, décalées de 2 pixels au plus.
+    """Photos uint8 (n, c, c, 3) -> normalisées, une sur deux en miroir, décalées de 2 pixels au plus.
 
     Le tirage se fait pour le lot entier, dont ces photos sont la `tranche` : le même pour tous les ouvriers.
     """
@@ -76,7 +83,7 @@ def augmenter(photos, graines, tranche):
         interpolation="NEAREST",
         fill_mode="CONSTANT",
     )
-    return tf.cast(photos, tf.float32) / 255
+    return normaliser(photos)
 
 
 def lots_de_l_epoque(choix, etiquettes, epoque, rang, augmentees=True):
@@ -138,8 +145,12 @@ def compiler(reseau, choix, pas):
         warmup_target=choix.taux,
         warmup_steps=choix.montee,
     )
+    # Adam divise chaque gradient par sa taille : avec son epsilon habituel (1e-7), un écart d'arrondi sur un
+    # gradient presque nul deviendrait un vrai pas, et deux calculs égaux à l'arrondi près s'écarteraient.
     reseau.compile(
-        keras.optimizers.Adam(taux), "sparse_categorical_crossentropy", metrics=["accuracy"]
+        keras.optimizers.Adam(taux, epsilon=1e-3),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
     )
     # L'état de l'optimiseur existe dès maintenant : un point de reprise peut y être lu.
     reseau.optimizer.build(reseau.trainable_variables)
@@ -250,7 +261,7 @@ def analyseur():
     analyse.add_argument("--sortie", required=True, help="dossier que tous les ouvriers voient")
     analyse.add_argument("--epoques", type=int, default=4)
     analyse.add_argument("--lot", type=int, default=64, help="photos par pas, tous ouvriers réunis")
-    analyse.add_argument("--taux", type=float, default=1e-3, help="au plus haut")
+    analyse.add_argument("--taux", type=float, default=3e-4, help="au plus haut")
     analyse.add_argument("--montee", type=int, default=20, help="pas de montée du taux")
     analyse.add_argument("--graine", type=int, default=13)
     analyse.add_argument("--ouvriers", type=int, default=1)

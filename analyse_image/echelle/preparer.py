@@ -79,7 +79,9 @@ def main():
     with (
         Client(choix.ordonnanceur)
         if choix.ordonnanceur
-        else LocalCluster(choix.ouvriers, threads_per_worker=1, dashboard_address=None, silence_logs=40).get_client()
+        else LocalCluster(
+            choix.ouvriers, threads_per_worker=1, dashboard_address=None, silence_logs=40
+        ).get_client()
     ) as client:
         _, bilan = preparer(choix.catalogue, choix.sortie, avec_dask(client), choix.cote)
     print(
