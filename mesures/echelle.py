@@ -50,7 +50,7 @@ def mesurer_vitesse(dossier):
                 return ["taskset", "-c", str(rang)]
 
             tenu = None if (ouvriers, coeurs) == (1, 2) else un_coeur
-            lanceur.lancer(ouvriers, arguments, sortie / "journaux", 0, prefixe=tenu)
+            lanceur.lancer(ouvriers, arguments, dossier / "journaux", 0, prefixe=tenu)
             bilan = json.loads((sortie / entrainer.BILAN).read_text(encoding="utf-8"))
             par_epoque = statistics.median(bilan["secondes_par_epoque"][1:])
             vitesse = bilan["pas"] * lot / par_epoque

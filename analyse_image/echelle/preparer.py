@@ -8,6 +8,9 @@ les fragments déjà écrits sont gardés.
 """
 
 import argparse
+import logging
+import os
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +18,28 @@ import pandas as pd
 
 from outils import cache, catalogue, hm
 from outils.fichiers import ecriture_atomique
+
+
+@contextmanager
+def grappe_locale(ouvriers, journal=os.devnull):
+    """Client d'une grappe Dask de `ouvriers` processus de cette machine, arrêtée à la fin.
+
+    Ce qu'ils écrivent (TensorFlow est bavard) va dans `journal` ; une erreur, elle, revient à l'appelant.
+    """
+    from distributed import LocalCluster
+
+    copie = os.dup(2)
+    try:
+        with open(journal, "ab") as sortie:
+            os.dup2(sortie.fileno(), 2)  # les processus en héritent
+        grappe = LocalCluster(
+            ouvriers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+        )
+    finally:
+        os.dup2(copie, 2)
+        os.close(copie)
+    with grappe, grappe.get_client() as client:
+        yield client
 
 
 def avec_dask(client):
@@ -74,15 +99,13 @@ def main():
     analyse.add_argument("--ordonnanceur", help="adresse d'un ordonnanceur Dask déjà lancé")
     analyse.add_argument("--cote", type=int, default=28)
     choix = analyse.parse_args()
-    from distributed import Client, LocalCluster
+    if choix.ordonnanceur:
+        from distributed import Client
 
-    with (
-        Client(choix.ordonnanceur)
-        if choix.ordonnanceur
-        else LocalCluster(
-            choix.ouvriers, threads_per_worker=1, dashboard_address=None, silence_logs=40
-        ).get_client()
-    ) as client:
+        ouvrir = Client(choix.ordonnanceur)
+    else:
+        ouvrir = grappe_locale(choix.ouvriers)
+    with ouvrir as client:
         _, bilan = preparer(choix.catalogue, choix.sortie, avec_dask(client), choix.cote)
     print(
         f"{bilan['photos']} photos, {len(bilan['illisibles'])} illisible(s), {bilan['octets']} octets"
