@@ -1,13 +1,13 @@
 """Labo 8 : un ouvrier ou deux sur deux cœurs, et le taux d'apprentissage quand le lot grandit.
 
-    python mesures/echelle.py [--articles 3000]
+    python mesures/passage_echelle.py [--articles 2000] [--etudes vitesse taux]
 
 Dessine un catalogue de la forme de celui de H&M dans un dossier provisoire, en fait le cache (28×28), puis :
 - vitesse : images par seconde (médiane des époques, sans la première, où XLA compile) d'un ouvrier sur deux
   cœurs, d'un ouvrier tenu sur un seul cœur (`taskset`), et de deux ouvriers d'un cœur chacun ;
 - taux : précision de validation après six époques, lot de 64 ou de 256, taux gardé, doublé, quadruplé. Sur des
   dessins : l'écart entre les lignes compte, pas leur niveau.
-Résultats ajoutés à `mesures/echelle.csv`. Linux seulement (`taskset`).
+Résultats ajoutés à `mesures/passage_echelle.csv`. Linux seulement (`taskset`).
 """
 
 import argparse
@@ -84,21 +84,25 @@ def mesurer_taux(dossier):
             yield ligne | {"validation": round(precision, 4)}
 
 
+ETUDES = {"vitesse": mesurer_vitesse, "taux": mesurer_taux}
+
+
 def main():
     analyse = argparse.ArgumentParser()
-    analyse.add_argument("--articles", type=int, default=3_000)
+    analyse.add_argument("--articles", type=int, default=2_000)
+    analyse.add_argument("--etudes", nargs="+", choices=ETUDES, default=list(ETUDES))
     choix = analyse.parse_args()
     with tempfile.TemporaryDirectory(prefix="echelle-") as provisoire:
         dossier = Path(provisoire)
         garde_robe.ecrire_hm(dossier / "catalogue", choix.articles, LARGEUR)
         preparer.preparer(dossier / "catalogue", dossier)
-        lignes = [*mesurer_vitesse(dossier), *mesurer_taux(dossier)]
+        lignes = [ligne for etude in choix.etudes for ligne in ETUDES[etude](dossier)]
     table = pd.DataFrame(lignes).assign(
         articles=choix.articles,
         date=datetime.date.today().isoformat(),
         machine=f"{os.cpu_count()} cœurs",
     )
-    fichier = ICI / "echelle.csv"
+    fichier = ICI / "passage_echelle.csv"
     if fichier.exists():
         table = pd.concat([pd.read_csv(fichier), table])
     with ecriture_atomique(fichier) as provisoire:
