@@ -31,7 +31,7 @@ from outils import garde_robe  # noqa: E402
 from outils.cache import lire_cache  # noqa: E402
 from outils.fichiers import ecriture_atomique  # noqa: E402
 
-LARGEUR, EPOQUES_VITESSE, EPOQUES_TAUX = 120, 4, 6
+LARGEUR, EPOQUES_VITESSE, EPOQUES_TAUX = 120, 3, 6
 
 
 def options(dossier, **autres):
@@ -55,7 +55,9 @@ def mesurer_vitesse(dossier):
             par_epoque = statistics.median(bilan["secondes_par_epoque"][1:])
             vitesse = bilan["pas"] * lot / par_epoque
             ligne = {"étude": "vitesse", "ouvriers": ouvriers, "cœurs": coeurs, "lot": lot}
-            ligne |= {"images/s": round(vitesse, 1), "ms par pas": 1e3 * lot / vitesse}
+            ligne |= {"images/s": round(vitesse, 1), "ms par pas": round(1e3 * lot / vitesse, 1)}
+            # Processus qui attendaient un cœur, les nôtres compris : au repos, 2 environ.
+            ligne["charge"] = round(os.getloadavg()[0], 1)
             print(ligne, flush=True)
             yield ligne
 
