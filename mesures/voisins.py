@@ -30,7 +30,7 @@ from cellules import executer_cellules  # noqa: E402
 
 RESULTATS = ICI / "voisins.csv"
 CELLULES = (
-    *("imports", "parametres", "reseau-soigne", "precision-a-k", "precisions"),
+    *("imports", "parametres", "reseau-publie", "reseau-soigne", "precision-a-k", "precisions"),
     *("fashion", "entrainer-fashion"),
 )
 OTEES_FASHION = (3, 9)  # Une robe, Des bottes de cheville
@@ -100,12 +100,8 @@ def mesurer_photos(labo, essai, graine):
     choix = galerie & np.isin(y, apprises)
     keras.utils.set_random_seed(graine)
     reseau = labo["creer_soigne"](COTE, len(apprises))
-    pas = EPOQUES * (choix.sum() // LOT)
-    cycle = keras.optimizers.schedules.CosineDecay(
-        2e-4, pas * 3 // 4, warmup_target=4e-3, warmup_steps=pas // 4
-    )
     erreur = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    reseau.compile(keras.optimizers.AdamW(cycle, weight_decay=0.01), erreur)
+    reseau.compile(keras.optimizers.AdamW(1e-3, weight_decay=0.01), erreur)
     numeros = np.array([apprises.index(nom) for nom in y[choix]])
     debut, debut_cpu = time.perf_counter(), time.process_time()
     reseau.fit(X[choix], numeros, batch_size=LOT, epochs=EPOQUES, verbose=0)

@@ -166,6 +166,14 @@ def test_le_prorata_donne_le_total_et_n_oublie_personne():
     assert parts == hm.ARTICLES_PUBLIES
 
 
+def test_les_dimensions_se_lisent_sans_decoder(jumeau, manifeste):
+    mesures = hm.mesurer_photos(manifeste["path"])
+    assert len(mesures) == len(manifeste)
+    assert mesures["width"].isna().sum() == 1  # la page web ; la photo coupée a encore son en-tête
+    assert set(mesures["width"].dropna()) == {80, 120}
+    assert mesures["bytes"].sum() == sum(os.path.getsize(p) for p in manifeste["path"])
+
+
 @pytest.mark.parametrize("article", [108775015, "108775015", "0108775015", np.int64(108775015)])
 def test_le_chemin_d_une_photo(article):
     assert hm.chemin_photo(article) == "images/010/0108775015.jpg"
@@ -375,6 +383,14 @@ def test_un_fragment_perdu_est_refait(en_cache, manifeste, tmp_path):
         cache.lire_cache(dossier, {"0": 0})
     assert cache.ecrire_cache(manifeste, dossier, cote=48, par_fragment=50)["repris"] == 4
     assert contenu(dossier) == avant
+
+
+def test_un_cache_complet_n_est_plus_touche(en_cache, manifeste):
+    dossier, bilan = en_cache
+    avant = {c: c.stat().st_mtime_ns for c in dossier.iterdir()}
+    relance = cache.ecrire_cache(manifeste, dossier, cote=48, par_fragment=50)
+    assert relance == {**bilan, "repris": 5}
+    assert {c: c.stat().st_mtime_ns for c in dossier.iterdir()} == avant
 
 
 @pytest.mark.parametrize("reglage", [{"cote": 32}, {"qualite": 60}, {"graine": 1}])

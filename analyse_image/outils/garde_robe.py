@@ -1179,7 +1179,10 @@ def ecrire_catalogue(dossier, n=900, graine=13):
 # catalogue, certaines classes se ressemblent (maillots et sous-vêtements, pyjamas et hauts).
 _HM = {
     "Garment Upper body": (
-        *(("T-shirt", 0, 3), ("Sweater", 2, 3), ("Jacket", 4, 2), ("Shirt", 6, 2)),
+        ("T-shirt", 0, 3),
+        ("Sweater", 2, 3),
+        ("Jacket", 4, 2),
+        ("Shirt", 6, 2),
     ),
     "Garment Lower body": (("Trousers", 1, 5), ("Skirt", "jupe", 2)),
     "Garment Full body": (("Dress", 3, 1),),
@@ -1187,7 +1190,8 @@ _HM = {
     "Underwear": (("Bra", "soutien-gorge", 1), ("Underwear bottom", "culotte", 1)),
     "Shoes": (("Sneakers", 7, 2), ("Boots", 9, 2), ("Sandals", 5, 2)),
     "Swimwear": (
-        *(("Bikini top", "soutien-gorge", 1), ("Swimwear bottom", "culotte", 1)),
+        ("Bikini top", "soutien-gorge", 1),
+        ("Swimwear bottom", "culotte", 1),
         ("Swimsuit", "maillot", 2),
     ),
     "Socks & Tights": (("Socks", "chaussettes", 4), ("Leggings/Tights", 1, 1)),
@@ -1204,12 +1208,23 @@ _HM = {
     "Fun": (("Toy", "bonnet", 1),),
 }
 _COULEURS_HM = {  # couleur du tissu → (colour_group_code, colour_group_name)
-    **{"rouge": (42, "Red"), "marine": (73, "Dark Blue"), "jean": (72, "Blue")},
-    **{"ciel": (71, "Light Blue"), "sapin": (93, "Dark Green"), "prune": (63, "Dark Purple")},
-    **{"camel": (13, "Dark Beige"), "anthracite": (8, "Dark Grey"), "noir": (9, "Black")},
-    **{"cognac": (15, "Brown"), "canard": (83, "Dark Turquoise"), "kaki": (19, "Greenish Khaki")},
-    **{"corail": (32, "Dark Orange"), "blanc": (10, "White"), "creme": (11, "Off White")},
-    **{"or": (5, "Gold"), "argent": (6, "Silver")},
+    "rouge": (42, "Red"),
+    "marine": (73, "Dark Blue"),
+    "jean": (72, "Blue"),
+    "ciel": (71, "Light Blue"),
+    "sapin": (93, "Dark Green"),
+    "prune": (63, "Dark Purple"),
+    "camel": (13, "Dark Beige"),
+    "anthracite": (8, "Dark Grey"),
+    "noir": (9, "Black"),
+    "cognac": (15, "Brown"),
+    "canard": (83, "Dark Turquoise"),
+    "kaki": (19, "Greenish Khaki"),
+    "corail": (32, "Dark Orange"),
+    "blanc": (10, "White"),
+    "creme": (11, "Off White"),
+    "or": (5, "Gold"),
+    "argent": (6, "Silver"),
 }
 _INTIMES = ("noir", "blanc", "creme", "ciel", "prune", "rouge")  # sous-vêtements, le plus souvent
 _COLONNES_HM = (
