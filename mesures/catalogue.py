@@ -30,9 +30,9 @@ sys.path.insert(0, str(ICI.parent / "analyse_image"))
 os.environ["TQDM_DISABLE"] = "1"
 
 import pandas as pd  # noqa: E402
+from resultats import ajouter_resultats  # noqa: E402
 
 from outils import catalogue, garde_robe  # noqa: E402
-from outils.fichiers import ecriture_atomique  # noqa: E402
 
 # Part de chaque dessin : hauts 34,7 %, bas 6,1 %, chaussures 16,5 %, le reste hors sujet.
 PARTS = {0: 0.347, 1: 0.061, 7: 0.165, 3: 0.05, 5: 0.05, 8: 0.327}
@@ -140,11 +140,7 @@ def principal():
     tableau["date"] = datetime.date.today().isoformat()
     tableau["machine"] = f"{os.cpu_count()} cœurs"
     print(tableau.to_string(index=False))
-    resultats = ICI / "catalogue.csv"
-    if resultats.is_file():
-        tableau = pd.concat([pd.read_csv(resultats), tableau])
-    with ecriture_atomique(resultats) as chemin:
-        tableau.to_csv(chemin, index=False)
+    ajouter_resultats(tableau, ICI / "catalogue.csv")
 
 
 if __name__ == "__main__":

@@ -35,9 +35,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras  # noqa: E402
 import pandas as pd  # noqa: E402
 import tensorflow as tf  # noqa: E402
+from resultats import ajouter_resultats  # noqa: E402
 
 from outils import cache, catalogue, garde_robe, hm  # noqa: E402
-from outils.fichiers import ecriture_atomique  # noqa: E402
 
 PHOTOS_REELLES, OCTETS_REELS = 105_100, 28.7e9
 COTE, LOT, A_LIRE = 180, 32, 20_000
@@ -162,11 +162,7 @@ def principal():
             f"\nSur 1 000 vraies photos (CC0, fonds chargés), le cache pèse {vraies / 1000:.1f} Ko par photo : "
             f"{part:.1%} d'une photo de H&M."
         )
-    resultats = ICI / "hm.csv"
-    if resultats.is_file():
-        tableau = pd.concat([pd.read_csv(resultats), tableau])
-    with ecriture_atomique(resultats) as chemin:
-        tableau.to_csv(chemin, index=False)
+    ajouter_resultats(tableau, ICI / "hm.csv")
 
 
 if __name__ == "__main__":

@@ -222,8 +222,7 @@ def processeur(processus):
 
 def principal():
     import pandas as pd
-
-    from outils.fichiers import ecriture_atomique
+    from resultats import ajouter_resultats
 
     analyseur = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     analyseur.add_argument("--secondes", type=float, default=5)
@@ -262,11 +261,7 @@ def principal():
     compares = ["demandes/s", "processeur ms", "mémoire Mo"]
     rapports = notre[compares] / evidente_[compares]
     print(f"\nla nôtre / l'évidente :\n{rapports.round(3).to_string()}")
-    resultats = ICI / "service.csv"
-    if resultats.is_file():
-        tableau = pd.concat([pd.read_csv(resultats), tableau])
-    with ecriture_atomique(resultats) as chemin:
-        tableau.to_csv(chemin, index=False)
+    ajouter_resultats(tableau, ICI / "service.csv")
 
 
 if __name__ == "__main__":

@@ -27,14 +27,19 @@ def demarrer(journal, **reglages):
             commande, cwd=RACINE, env=os.environ | reglages, stdout=sortie, stderr=subprocess.STDOUT
         )
     adresse = f"http://127.0.0.1:{port}"
+    attendre(processus, f"{adresse}/health")
+    return processus, adresse
+
+
+def attendre(processus, adresse):
+    """Revient quand `adresse` répond 200, quand le processus s'est arrêté, ou après une minute."""
     fin = time.monotonic() + 60
     while time.monotonic() < fin and processus.poll() is None:
         try:
-            if httpx.get(f"{adresse}/health").status_code == 200:
+            if httpx.get(adresse).status_code == 200:
                 break
         except httpx.TransportError:
             time.sleep(0.1)
-    return processus, adresse
 
 
 def arreter(processus):

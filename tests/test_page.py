@@ -11,12 +11,10 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
-import httpx
 import pytest
-from serveurs import arreter, demarrer, port_libre
+from serveurs import arreter, attendre, demarrer, port_libre
 from streamlit.testing.v1 import AppTest
 
 import labo
@@ -124,13 +122,7 @@ def serveur_de_page(tmp_path_factory):
     with journal.with_name("page.txt").open("wb") as sortie:
         page = subprocess.Popen(commande, env=os.environ | reglages, stdout=sortie, stderr=sortie)
     adresse = f"http://localhost:{port}"
-    fin = time.monotonic() + 60
-    while time.monotonic() < fin and page.poll() is None:
-        try:
-            if httpx.get(f"{adresse}/_stcore/health").status_code == 200:
-                break
-        except httpx.TransportError:
-            time.sleep(0.2)
+    attendre(page, f"{adresse}/_stcore/health")
     yield adresse, processus
     arreter(page)
     arreter(processus)
