@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -307,6 +308,33 @@ ECHELLE = dict.fromkeys(
 CENTREE = np.zeros((28, 28), "float32")
 CENTREE[8:20, 8:20] = 0.9
 RETENUS = {c: min(n, 5_000) if c in hm.REDUITES else n for c, n in hm.PHOTOS_PUBLIEES.items()}
+HISTORIQUE = {
+    "historique_apprentissage": SimpleNamespace(history={"val_loss": [0.5, 0.3, 0.4]})
+}
+MATRICE = np.diag(np.arange(10, 20))
+MATRICE[0, 1] = 5
+RAPPELS = np.diag(MATRICE) / MATRICE.sum(axis=1)
+PRECISIONS = np.diag(MATRICE) / MATRICE.sum(axis=0)
+# Dix classes faciles : la moitié gauche est claire, d'autant plus que la classe est haute.
+CLARTES = np.repeat(np.arange(10, dtype="float32") / 20, 50)
+IMAGES = np.zeros((500, 28, 28, 1), "float32")
+IMAGES[:, :, :14] = CLARTES[:, None, None, None]
+VALIDATION = {
+    "X_validation": IMAGES, "y_validation": np.arange(500) // 50,
+    "publie": lambda x, training: np.eye(10)[np.rint(x.mean(axis=(1, 2, 3)) * 40).astype(int).clip(0, 9)],
+}  # fmt: skip
+
+
+def petit(params=50_000, hasard=False):
+    reponses = np.zeros((500, 10)) if hasard else np.eye(10)[np.arange(500) // 50]
+    return SimpleNamespace(
+        input_shape=(None, 28, 28, 1),
+        output_shape=(None, 10),
+        count_params=lambda: params,
+        predict=lambda X, **_: reponses,
+    )
+
+
 CAS = [
     ("q1", {"image": IMAGE, "filtre": FILTRE, "carte": CARTE}, None),
     ("q1", {"image": IMAGE, "filtre": FILTRE, "carte": CARTE + 1}, "9 case(s) fausse(s)"),
@@ -346,6 +374,19 @@ CAS = [
     ("labo5-q4", {"precision_a_k": voisins.precision_par_requete}, None),
     ("labo5-q4", {"precision_a_k": lambda v, c: (v == c[:, None]).mean()}, "la forme () ; attendu : (3,)"),
     ("labo5-q4", {"precision_a_k": lambda v, c: (v == v).mean(axis=1)}, "attendu : [0.5, 1.0, 0.25]"),
+    ("labo3-q1", {**HISTORIQUE, "epoque": 2}, None),
+    ("labo3-q1", {**HISTORIQUE, "epoque": 1}, "rang à partir de 0"),
+    ("labo3-q1", {**HISTORIQUE, "epoque": 3}, "la plus basse (0.3000)"),
+    ("labo3-q2", {"matrice": MATRICE, "rappels": RAPPELS, "precisions": PRECISIONS}, None),
+    ("labo3-q2", {"matrice": MATRICE, "rappels": PRECISIONS, "precisions": RAPPELS}, "échangés"),
+    ("labo3-q2", {"matrice": MATRICE, "rappels": RAPPELS, "precisions": RAPPELS}, "de la colonne (réponses) 0"),
+    ("labo3-q3", {**VALIDATION, "ma_piste": lambda x: x[:, :, ::-1]}, None),
+    ("labo3-q3", {**VALIDATION, "ma_piste": lambda x: x}, "0% des images changent"),
+    ("labo3-q3", {**VALIDATION, "ma_piste": lambda x: x * 255}, "valeurs dans [0, 1]"),
+    ("labo3-q3", {**VALIDATION, "ma_piste": lambda x: 1 - x}, "déformez moins"),
+    ("labo3-q4", {**VALIDATION, "petit": petit()}, None),
+    ("labo3-q4", {**VALIDATION, "petit": petit(params=100_001)}, "100 000 au plus"),
+    ("labo3-q4", {**VALIDATION, "petit": petit(hasard=True)}, "l'avez-vous entraîné"),
     ("q99", {}, "question inconnue"),
 ]  # fmt: skip
 

@@ -101,8 +101,11 @@ def afficher_courbes(historiques, titre=""):
     plt.show()
 
 
-def afficher_confusion(y_vrai, y_predit, classes):
-    """Matrice de confusion : une ligne par vraie classe, une colonne par classe prédite, effectifs."""
+def afficher_confusion(y_vrai, y_predit, classes, normaliser=False):
+    """Matrice de confusion : une ligne par vraie classe, une colonne par classe prédite.
+
+    Effectifs ; avec `normaliser`, parts de chaque ligne, en pour cent.
+    """
     from sklearn.metrics import ConfusionMatrixDisplay
 
     _, axe = plt.subplots(figsize=(2.2 + 0.53 * len(classes), 1.7 + 0.48 * len(classes)))
@@ -111,6 +114,8 @@ def afficher_confusion(y_vrai, y_predit, classes):
         y_predit,
         labels=range(len(classes)),
         display_labels=classes,
+        normalize="true" if normaliser else None,
+        values_format=".0%" if normaliser else "d",
         cmap="Blues",
         colorbar=False,
         xticks_rotation=45,

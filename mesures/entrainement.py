@@ -1,0 +1,209 @@
+"""Les réseaux publiés et les nôtres : précision, minutes de calcul, paramètres ; et chaque piste, seule.
+
+    python mesures/entrainement.py [étude …] [--graines 1 2 3] [--minutes 60]
+
+Études : « frontière » (jeu complet, mesuré sur le test), puis « augmentation », « taux », « taille » et
+« tri » (12 000 images, 12 époques, mesurées sur la validation). Par défaut, toutes. Le code mesuré est celui des
+cellules de deux_convolutions.ipynb. Les résultats s'ajoutent à mesures/entrainement.csv ; une ligne déjà
+mesurée n'est pas refaite, si bien qu'une interruption ne coûte que l'entraînement en cours ; avec
+`--minutes`, plus aucun ne commence passé ce délai.
+
+Le jeu de test ne sert à aucun choix : les époques de nos réseaux ont été fixées sur la validation.
+"""
+
+import argparse
+import datetime
+import os
+import sys
+import time
+from pathlib import Path
+
+RESULTATS = Path(__file__).resolve().parent / "entrainement.csv"
+sys.path.insert(0, str(RESULTATS.parent))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import pandas as pd  # noqa: E402
+from cellules import executer_cellules  # noqa: E402
+from resultats import ajouter_resultats  # noqa: E402
+
+CELLULES = (
+    *("imports", "parametres", "donnees", "reseau", "flux", "entrainer-publie"),
+    *("augmentations", "cinq", "cycle", "entrainer-notre", "etape", "trier", "moyenner"),
+)
+IMAGES_PISTES, EPOQUES_PISTES, LARGEUR_PISTES = 12_000, 12, 16
+
+
+def publies(labo, graine):
+    """Les trois réseaux publiés, entraînés comme publié ; le deuxième garde sa meilleure époque."""
+
+    def dix_epoques(reseau):
+        reseau.compile("adam", "sparse_categorical_crossentropy")
+        X, y = (labo[nom][:48_000] for nom in ("X_apprentissage", "y_apprentissage"))
+        reseau.fit(X, y, batch_size=256, epochs=10, verbose=0)
+
+    def meilleure_epoque(reseau):
+        historique = labo["entrainer_publie"](reseau, 30, 0, graine)
+        precisions = historique.history["val_accuracy"]
+        return {"époque gardée": 1 + precisions.index(max(precisions)), "époques": len(precisions)}
+
+    from outils import reseaux
+
+    return {
+        "1 conv (publié)": (reseaux.une_convolution, dix_epoques, 48_000, 10),
+        "2 conv + 2 FC (publié)": (labo["creer_deux_convolutions"], meilleure_epoque, 50_000, None),
+        "4 conv (publié)": (reseaux.quatre_convolutions, dix_epoques, 48_000, 10),
+    }
+
+
+def notres(labo, graine):
+    """Les nôtres, sur les 60 000 images : rien n'y est plus à choisir."""
+
+    def en_triant(pas):
+        augmenter = labo["augmenter"]
+        return lambda reseau: labo["entrainer_en_triant"](
+            reseau, labo["X"], labo["y"], pas, augmenter, graine=graine
+        )
+
+    cinq = labo["cinq_convolutions"]
+    return {
+        f"5 conv, {n} lots": (cinq, en_triant(n), 60_000, None)
+        for n in (labo["PAS_NOTRES"], labo["PAS_LONGS"])
+    }
+
+
+def pistes(labo, etude, graine):
+    """Une chose change à la fois, autour de notre recette."""
+    cinq, deux = labo["cinq_convolutions"], labo["creer_deux_convolutions"]
+    petit = lambda: cinq(LARGEUR_PISTES)  # noqa: E731
+    cosinus = labo["keras"].optimizers.schedules.CosineDecay
+    X, y = (labo[nom][:IMAGES_PISTES] for nom in ("X_apprentissage", "y_apprentissage"))
+
+    def avec(augmenter=labo["retourner"], planifier=labo["un_cycle"]):
+        return lambda reseau: labo["entrainer"](
+            reseau, X, y, EPOQUES_PISTES, augmenter, planifier, graine
+        )
+
+    if etude == "augmentation":
+        noms = "retourner decaler effacer bruit_gaussien poivre_et_sel histogramme augmenter"
+        essais = {nom: (petit, avec(labo[nom])) for nom in noms.split()}
+        essais = {"aucune": (petit, avec(None))} | essais
+    elif etude == "taux":
+        plans = {
+            "constant 0,001": lambda pas: 1e-3,
+            "constant 0,004": lambda pas: 4e-3,
+            "cosinus depuis 0,004": lambda pas: cosinus(4e-3, pas),
+            "un cycle, sommet 0,004": labo["un_cycle"],
+        }
+        essais = {nom: (petit, avec(planifier=plan)) for nom, plan in plans.items()}
+    elif etude == "tri":
+        pas = IMAGES_PISTES * EPOQUES_PISTES // labo["LOT_NOTRE"]
+        adamw = lambda: labo["keras"].optimizers.AdamW(labo["un_cycle"](pas), weight_decay=0.05)  # noqa: E731
+
+        def trier(part, optimiseur=lambda: None):
+            return lambda reseau: labo["entrainer_en_triant"](
+                reseau, X, y, pas, labo["augmenter"], part, graine, optimiseur()
+            )
+
+        essais = {f"écarter {part:.0%}": (petit, trier(part)) for part in (0, 0.5, 0.7, 0.85)}
+        essais |= {"écarter 70%, AdamW seul": (petit, trier(0.7, adamw))}
+    else:
+        essais = {
+            f"2 conv + 2 FC, {neurones} neurones": (
+                lambda neurones=neurones: deux(neurones=(neurones, 128)),
+                avec(),
+            )
+            for neurones in (480, 128, 64, 32)
+        }
+        essais |= {f"5 conv, largeur {n}": (lambda n=n: cinq(n), avec()) for n in (32, 24, 16, 8)}
+    return {nom: (*quoi, IMAGES_PISTES, EPOQUES_PISTES) for nom, quoi in essais.items()}
+
+
+def deja_mesure(cle):
+    if not RESULTATS.is_file():
+        return False
+    lignes = pd.read_csv(RESULTATS).to_dict("records")
+    return any(cle.items() <= ligne.items() for ligne in lignes)
+
+
+def evaluer(labo, reseau, etude):
+    """Précision, précision moyennée sur les retournements, puis (frontière) mesures macro sur le test."""
+    jeu = "test" if etude == "frontière" else "validation"
+    X, y = labo[f"X_{jeu}"], labo[f"y_{jeu}"]
+    probabilites = reseau.predict(X, batch_size=1000, verbose=0)
+    justes = {
+        jeu: (probabilites.argmax(axis=1) == y).mean(),
+        f"{jeu}, 2 passages": (labo["predire"](reseau, X, 2).argmax(axis=1) == y).mean(),
+    }
+    if etude == "frontière":
+        justes[f"{jeu}, 10 passages"] = (labo["predire"](reseau, X, 10).argmax(axis=1) == y).mean()
+        precision, rappel, f1, _ = labo["precision_recall_fscore_support"](
+            y, probabilites.argmax(axis=1), average="macro"
+        )
+        justes |= {"precision macro": precision, "rappel macro": rappel, "F1 macro": f1}
+    return {nom: round(float(valeur), 4) for nom, valeur in justes.items()}
+
+
+def mesurer(etudes, graines, minutes):
+    labo = executer_cellules("deux_convolutions.ipynb", CELLULES)
+    limite = time.monotonic() + 60 * minutes
+    for graine in graines:
+        for etude in etudes:
+            frontiere = publies(labo, graine) | notres(labo, graine)
+            essais = frontiere if etude == "frontière" else pistes(labo, etude, graine)
+            for nom, (creer, entrainer, images, epoques) in essais.items():
+                cle = {"étude": etude, "essai": nom, "graine": graine}
+                if deja_mesure(cle):
+                    continue
+                if time.monotonic() > limite:
+                    return
+                print(*cle.values(), flush=True)
+                labo["keras"].utils.set_random_seed(graine)
+                reseau = creer()
+                debut, debut_cpu = time.perf_counter(), time.process_time()
+                retour = entrainer(reseau)
+                ligne = cle | {
+                    "paramètres": reseau.count_params(),
+                    "images": images,
+                    "époques": epoques,
+                    "minutes": round((time.perf_counter() - debut) / 60, 2),
+                    "minutes cpu": round((time.process_time() - debut_cpu) / 60, 2),
+                }
+                ligne |= (retour if isinstance(retour, dict) else {}) | evaluer(labo, reseau, etude)
+                ligne |= {
+                    "date": datetime.date.today().isoformat(),
+                    "machine": f"{os.cpu_count()} cœurs",
+                    "charge": round(os.getloadavg()[1], 1),
+                }
+                ajouter_resultats(pd.DataFrame([ligne]), RESULTATS)
+
+
+def tableau(lignes):
+    """Moyenne, minimum et maximum sur les graines, par essai."""
+    lignes = lignes.assign(précision=lignes["test"].fillna(lignes["validation"]))
+    resume = lignes.groupby(["étude", "essai"], sort=False).agg(
+        graines=("graine", "count"),
+        paramètres=("paramètres", "first"),
+        minutes=("minutes", "mean"),
+        calcul=("minutes cpu", "mean"),
+        précision=("précision", "mean"),
+        min=("précision", "min"),
+        max=("précision", "max"),
+        passages_2=("test, 2 passages", "mean"),
+        passages_10=("test, 10 passages", "mean"),
+    )
+    return resume.round({"minutes": 1, "calcul": 1}).round(4).reset_index()
+
+
+if __name__ == "__main__":
+    toutes = ["frontière", "augmentation", "taux", "taille", "tri"]
+    arguments = argparse.ArgumentParser(description="Mesure les entraînements du labo 3.")
+    arguments.add_argument(
+        "etudes", nargs="*", default=toutes, metavar="étude", help="|".join(toutes)
+    )
+    arguments.add_argument("--graines", nargs="*", type=int, default=[1, 2, 3])
+    arguments.add_argument("--minutes", type=float, default=float("inf"))
+    options = arguments.parse_args()
+    if inconnues := set(options.etudes) - set(toutes):
+        arguments.error(f"étude inconnue : {', '.join(inconnues)} ; attendu : {', '.join(toutes)}")
+    mesurer(options.etudes, options.graines, options.minutes)
+    print(tableau(pd.read_csv(RESULTATS)).to_string(index=False))
