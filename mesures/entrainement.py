@@ -28,7 +28,8 @@ from resultats import ajouter_resultats  # noqa: E402
 
 CELLULES = (
     *("imports", "parametres", "donnees", "reseau", "flux", "entrainer-publie"),
-    *("augmentations", "cinq", "cycle", "entrainer-notre", "etape", "trier", "moyenner"),
+    *("augmentations", "enchainer", "cinq", "cycle", "entrainer-notre"),
+    *("etape", "trier", "moyenner"),
 )
 IMAGES_PISTES, EPOQUES_PISTES, LARGEUR_PISTES = 12_000, 12, 16
 
@@ -59,9 +60,8 @@ def notres(labo, graine):
     """Les nôtres, sur les 60 000 images : rien n'y est plus à choisir."""
 
     def en_triant(pas):
-        augmenter = labo["augmenter"]
         return lambda reseau: labo["entrainer_en_triant"](
-            reseau, labo["X"], labo["y"], pas, augmenter, graine=graine
+            reseau, labo["X"], labo["y"], pas, graine=graine
         )
 
     cinq = labo["cinq_convolutions"]
@@ -101,7 +101,7 @@ def pistes(labo, etude, graine):
 
         def trier(part, optimiseur=lambda: None):
             return lambda reseau: labo["entrainer_en_triant"](
-                reseau, X, y, pas, labo["augmenter"], part, graine, optimiseur()
+                reseau, X, y, pas, part, graine, optimiseur()
             )
 
         essais = {f"écarter {part:.0%}": (petit, trier(part)) for part in (0, 0.5, 0.7, 0.85)}
