@@ -28,7 +28,7 @@ from resultats import ajouter_resultats  # noqa: E402
 
 CELLULES = (
     *("imports", "parametres", "donnees", "reseau", "flux", "entrainer-publie"),
-    *("augmentations", "enchainer", "cinq", "cycle", "entrainer-notre"),
+    *("augmentations", "bruits", "enchainer", "cinq", "cycle", "entrainer-notre"),
     *("etape", "trier", "moyenner"),
 )
 IMAGES_PISTES, EPOQUES_PISTES, LARGEUR_PISTES = 12_000, 12, 16
