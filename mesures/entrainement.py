@@ -145,6 +145,7 @@ def evaluer(labo, reseau, etude):
 
 def mesurer(etudes, graines, minutes):
     labo = executer_cellules("deux_convolutions.ipynb", CELLULES)
+    labo["PATIENCE"] = 8  # époques ; le labo, lui, s'arrête plus tôt, pour sa durée
     limite = time.monotonic() + 60 * minutes
     for graine in graines:
         for etude in etudes:
