@@ -166,7 +166,7 @@ def test_ni_solution_ni_sortie_et_les_memes_identifiants(depot, nom):
 
 def test_chaque_question_a_sa_cellule_son_bareme_et_sa_verification():
     trouvees = {}
-    for nom in NOTEBOOKS:
+    for nom in sorted(c.name for c in (remises.RACINE / "analyse_image").glob("*.ipynb")):
         for cellule in (c for c in corrige(nom)["cells"] if c["cell_type"] == "code"):
             for cle in re.findall(r'verifier\("([\w-]+)"\)', source(cellule)):
                 trouvees[cle] = nom.removesuffix(".ipynb")
@@ -306,7 +306,22 @@ ECHELLE = dict.fromkeys(
 )
 CENTREE = np.zeros((28, 28), "float32")
 CENTREE[8:20, 8:20] = 0.9
+
+
 RETENUS = {c: min(n, 5_000) if c in hm.REDUITES else n for c, n in hm.PHOTOS_PUBLIEES.items()}
+
+
+def etirer(image):
+    sombre, clair = np.percentile(image, (2, 98))
+    return np.clip((image - sombre) / (clair - sombre) * 255, 0, 255).astype("uint8")
+
+
+def f1_macro(vraies, predites):
+    from sklearn.metrics import f1_score
+
+    return f1_score(vraies, predites, labels=range(3), average="macro", zero_division=0)
+
+
 CAS = [
     ("q1", {"image": IMAGE, "filtre": FILTRE, "carte": CARTE}, None),
     ("q1", {"image": IMAGE, "filtre": FILTRE, "carte": CARTE + 1}, "9 case(s) fausse(s)"),
@@ -346,6 +361,15 @@ CAS = [
     ("labo5-q4", {"precision_a_k": voisins.precision_par_requete}, None),
     ("labo5-q4", {"precision_a_k": lambda v, c: (v == c[:, None]).mean()}, "la forme () ; attendu : (3,)"),
     ("labo5-q4", {"precision_a_k": lambda v, c: (v == v).mean(axis=1)}, "attendu : [0.5, 1.0, 0.25]"),
+    ("labo6-q1", {"etirer": etirer}, None),
+    ("labo6-q1", {"etirer": lambda x: x}, "centile 2 → 0"),
+    ("labo6-q1", {"etirer": lambda x: etirer(x) / 255}, "attendu : uint8"),
+    ("labo6-q2", {"preparer_tf": lambda x: x.astype("float32") / 127.5 - 1}, None),
+    ("labo6-q2", {"preparer_tf": lambda x: x.astype("float32") / 255}, "attendu : −1 et 1"),
+    ("labo6-q2", {"preparer_tf": lambda x: x / 127.5 - 1}, "attendu : float32"),
+    ("labo6-q3", {"f1_macro": f1_macro}, None),
+    ("labo6-q3", {"f1_macro": lambda v, p: np.mean(v == p)}, "c'est la précision"),
+    ("labo6-q3", {"f1_macro": lambda v, p: 2 * f1_macro(v, p)}, "attendu : 0.7389"),
     ("q99", {}, "question inconnue"),
 ]  # fmt: skip
 
