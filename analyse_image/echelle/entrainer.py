@@ -117,9 +117,7 @@ def rejoindre(choix):
     if choix.coordinateur == "auto":
         jax.distributed.initialize()
     elif choix.ouvriers > 1:
-        jax.distributed.initialize(
-            choix.coordinateur, choix.ouvriers, choix.rang, heartbeat_timeout_seconds=30
-        )
+        jax.distributed.initialize(choix.coordinateur, choix.ouvriers, choix.rang)
     choix.ouvriers = jax.process_count()
     if choix.lot % jax.device_count():
         raise SystemExit(
@@ -200,14 +198,15 @@ def entrainer(choix):
     reprendre(reseau, sortie / REPRISE)
     faites = int(reseau.optimizer.iterations) // pas
 
-    durees, pertes = [], []
+    durees, cpu, pertes = [], [], []
 
     class Suivi(keras.callbacks.Callback):
         def on_epoch_begin(self, epoque, logs=None):
-            self.depart = time.perf_counter()
+            self.depart, self.depart_cpu = time.perf_counter(), time.process_time()
 
         def on_epoch_end(self, epoque, logs=None):
             durees.append(time.perf_counter() - self.depart)
+            cpu.append(time.process_time() - self.depart_cpu)
             pertes.append(logs["loss"])
             if rang == 0:
                 with ecriture_atomique(sortie / REPRISE) as provisoire:
@@ -240,6 +239,7 @@ def entrainer(choix):
         "parametres": reseau.count_params(),
         "pertes": pertes,
         "secondes_par_epoque": durees,
+        "secondes_cpu_par_epoque": cpu,  # de cet ouvrier, tous ses fils ensemble
         "secondes": time.perf_counter() - debut,
     }
     poids = reseau.get_weights()
