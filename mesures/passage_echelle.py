@@ -6,7 +6,7 @@ Dessine un catalogue de la forme de celui de H&M dans un dossier provisoire, en 
 - vitesse : un ouvrier sur deux cœurs, un ouvrier tenu sur un seul cœur (`taskset`), deux ouvriers d'un cœur
   chacun. Images par seconde de la meilleure époque (celle que les autres programmes ont le moins gênée), temps
   de cœur par image (le plus petit, ouvriers additionnés), et cœurs pris par d'autres pendant ce temps ;
-- taux : précision de validation après seize époques, lot de 64 ou de 256, taux gardé, doublé, quadruplé. Sur des
+- taux : précision de validation après six époques, lot de 64 ou de 256, taux gardé, doublé, quadruplé. Sur des
   dessins : l'écart entre les lignes compte, pas leur niveau.
 Résultats ajoutés à `mesures/passage_echelle.csv`. Linux seulement (`taskset`).
 """
@@ -34,7 +34,7 @@ from echelle import entrainer, lanceur, preparer  # noqa: E402
 from outils import garde_robe  # noqa: E402
 from outils.cache import lire_cache  # noqa: E402
 
-LARGEUR, EPOQUES_VITESSE, PASSAGES, EPOQUES_TAUX = 120, 4, 2, 16
+LARGEUR, EPOQUES_VITESSE, PASSAGES, EPOQUES_TAUX = 120, 4, 2, 6
 
 
 def options(dossier, **autres):
@@ -109,7 +109,6 @@ def mesurer_taux(dossier):
             lots = lots.map(lambda photos, numeros: (entrainer.normaliser(photos), numeros))
             precision = reseau.evaluate(lots, verbose=0)[1]
             ligne = {"étude": "taux", "lot": lot, "taux": taux, "graine": graine}
-            ligne["époques"] = EPOQUES_TAUX
             print(ligne | {"validation": round(precision, 4)}, flush=True)
             yield ligne | {"validation": round(precision, 4)}
 
