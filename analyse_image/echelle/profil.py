@@ -10,19 +10,17 @@ from echelle import entrainer
 PHASES = ("lire", "augmenter", "calculer")
 
 
-def tracer(choix, pas=8):
+def tracer(choix, reseau, pas=8):
     """Exécute `pas` pas d'un ouvrier, phase après phase ; rend (phases, opérations), deux DataFrames.
 
-    `choix` : les options d'`entrainer.py`. Colonnes : fil, nom, début, durée (en ms). `phases` : une ligne par
+    `choix` : les options d'`entrainer.py` ; `reseau` : compilé. Colonnes : fil, nom, début, durée (en ms). `phases` : une ligne par
     phase et par pas ; « lire » est le temps passé à attendre le lot, que tf.data décode à l'avance, sur d'autres
     fils. `operations` : celles de XLA, sur les siens.
     """
     import jax
 
-    classes, etiquettes = entrainer.lire_etiquettes(choix.manifeste)
+    _, etiquettes = entrainer.lire_etiquettes(choix.manifeste)
     lots = entrainer.lots_de_l_epoque(choix, etiquettes, 0, 0, augmentees=False)
-    reseau = entrainer.creer_reseau(lots.element_spec[0].shape[1], len(classes))
-    entrainer.compiler(reseau, choix, len(lots))
     tranche, suite = slice(0, choix.lot), iter(lots.repeat())
 
     def un_pas(numero):
