@@ -13,9 +13,9 @@ PHASES = ("lire", "augmenter", "calculer")
 def tracer(choix, reseau, pas=8):
     """Exécute `pas` pas d'un ouvrier, phase après phase ; rend (phases, opérations), deux DataFrames.
 
-    `choix` : les options d'`entrainer.py` ; `reseau` : compilé. Colonnes : fil, nom, début, durée (en ms). `phases` : une ligne par
-    phase et par pas ; « lire » est le temps passé à attendre le lot, que tf.data décode à l'avance, sur d'autres
-    fils. `operations` : celles de XLA, sur les siens.
+    `choix` : les options d'`entrainer.py` ; `reseau` : compilé. Colonnes : fil, nom, début, durée (en ms).
+    `phases` : une ligne par phase et par pas ; « lire » est le temps passé à attendre le lot, que tf.data décode à
+    l'avance, sur d'autres fils. `operations` : celles de XLA, sur les siens.
     """
     import jax
 
