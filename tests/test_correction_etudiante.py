@@ -167,7 +167,7 @@ def test_ni_solution_ni_sortie_et_les_memes_identifiants(depot, nom):
 
 def test_chaque_question_a_sa_cellule_son_bareme_et_sa_verification():
     trouvees = {}
-    for nom in sorted(c.name for c in (remises.RACINE / "analyse_image").glob("*.ipynb")):
+    for nom in NOTEBOOKS:
         for cellule in (c for c in corrige(nom)["cells"] if c["cell_type"] == "code"):
             for cle in re.findall(r'verifier\("([\w-]+)"\)', source(cellule)):
                 trouvees[cle] = nom.removesuffix(".ipynb")
@@ -307,8 +307,6 @@ ECHELLE = dict.fromkeys(
 )
 CENTREE = np.zeros((28, 28), "float32")
 CENTREE[8:20, 8:20] = 0.9
-
-
 RETENUS = {c: min(n, 5_000) if c in hm.REDUITES else n for c, n in hm.PHOTOS_PUBLIEES.items()}
 HISTORIQUE = {"historique_apprentissage": SimpleNamespace(history={"val_loss": [0.5, 0.3, 0.4]})}
 MATRICE = np.diag(np.arange(10, 20))
