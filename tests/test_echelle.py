@@ -344,5 +344,8 @@ def test_sans_jax_ni_dask_les_premieres_sections_tournent_puis_le_labo_dit_quoi_
     assert "%pip install -q -r echelle/requirements.txt" in echec
     cellules = {c.id: c for c in nbformat.read(tmp_path / "essai.ipynb", as_version=4).cells}
     assert "fragments" in cellules["donnees"].outputs[-1].text
-    assert cellules["debits"].outputs and not cellules["profil"].outputs
+    arrets = [
+        i for i, c in cellules.items() for o in c.get("outputs", ()) if o.output_type == "error"
+    ]
+    assert arrets == ["exiger"]  # après les débits de la section 2.2, avant le profil
     assert (LABOS / "echelle" / "requirements.txt").is_file()
