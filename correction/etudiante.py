@@ -15,8 +15,8 @@ ARRET = 'raise NotImplementedError("À VOUS : complétez cette cellule, puis rel
 # Ce que reçoit l'étudiant : rien du corrigé, ni de quoi corriger.
 GARDES = (
     "labo.py", "requirements.txt", "pyproject.toml", "LICENSE", ".gitignore", ".gitattributes", ".devcontainer",
-    "analyse_image/*.ipynb", "analyse_image/outils/*.py", "analyse_image/service", "images", "modele/reference",
-    "mesures/*.csv",
+    "analyse_image/*.ipynb", "analyse_image/outils/*.py", "analyse_image/service", "analyse_image/echelle", "images",
+    "modele/reference", "mesures/*.csv",
 )  # fmt: skip
 ECARTES = {"__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".ruff_cache", ".venv"}
 GABARIT = Path(__file__).with_name("gabarits") / "etudiante"

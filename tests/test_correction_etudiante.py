@@ -308,9 +308,7 @@ ECHELLE = dict.fromkeys(
 CENTREE = np.zeros((28, 28), "float32")
 CENTREE[8:20, 8:20] = 0.9
 RETENUS = {c: min(n, 5_000) if c in hm.REDUITES else n for c, n in hm.PHOTOS_PUBLIEES.items()}
-HISTORIQUE = {
-    "historique_apprentissage": SimpleNamespace(history={"val_loss": [0.5, 0.3, 0.4]})
-}
+HISTORIQUE = {"historique_apprentissage": SimpleNamespace(history={"val_loss": [0.5, 0.3, 0.4]})}
 MATRICE = np.diag(np.arange(10, 20))
 MATRICE[0, 1] = 5
 RAPPELS = np.diag(MATRICE) / MATRICE.sum(axis=1)
@@ -333,6 +331,17 @@ def petit(params=50_000, hasard=False):
         count_params=lambda: params,
         predict=lambda X, **_: reponses,
     )
+
+
+def etirer(image):
+    sombre, clair = np.percentile(image, (2, 98))
+    return np.clip((image - sombre) / (clair - sombre) * 255, 0, 255).astype("uint8")
+
+
+def f1_macro(vraies, predites):
+    from sklearn.metrics import f1_score
+
+    return f1_score(vraies, predites, labels=range(3), average="macro", zero_division=0)
 
 
 CAS = [
@@ -387,6 +396,15 @@ CAS = [
     ("labo3-q4", {**VALIDATION, "petit": petit()}, None),
     ("labo3-q4", {**VALIDATION, "petit": petit(params=100_001)}, "100 000 au plus"),
     ("labo3-q4", {**VALIDATION, "petit": petit(hasard=True)}, "l'avez-vous entraîné"),
+    ("labo6-q1", {"etirer": etirer}, None),
+    ("labo6-q1", {"etirer": lambda x: x}, "centile 2 → 0"),
+    ("labo6-q1", {"etirer": lambda x: etirer(x) / 255}, "attendu : uint8"),
+    ("labo6-q2", {"preparer_tf": lambda x: x.astype("float32") / 127.5 - 1}, None),
+    ("labo6-q2", {"preparer_tf": lambda x: x.astype("float32") / 255}, "attendu : −1 et 1"),
+    ("labo6-q2", {"preparer_tf": lambda x: x / 127.5 - 1}, "attendu : float32"),
+    ("labo6-q3", {"f1_macro": f1_macro}, None),
+    ("labo6-q3", {"f1_macro": lambda v, p: np.mean(v == p)}, "c'est la précision"),
+    ("labo6-q3", {"f1_macro": lambda v, p: 2 * f1_macro(v, p)}, "attendu : 0.7389"),
     ("q99", {}, "question inconnue"),
 ]  # fmt: skip
 

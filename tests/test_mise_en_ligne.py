@@ -95,6 +95,12 @@ def test_un_reseau_a_logits_et_a_pixels_entiers_rend_des_probabilites(tmp_path):
     assert np.abs(exporte.probabilites(prete.entree) - attendues).max() < 1e-5
 
 
+def test_un_export_qui_s_ecarte_de_keras_n_est_pas_ecrit(tmp_path):
+    with pytest.raises(ModeleInvalide, match="s'écarte"):
+        exporter_modele(couleurs(), tmp_path, TROIS, ENTREE_COULEUR, ecart_max=0)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_sans_les_noms_des_classes_on_n_exporte_pas(tmp_path):
     with pytest.raises(ModeleInvalide, match="0 classes"):
         exporter_modele(couleurs(), tmp_path)

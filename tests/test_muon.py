@@ -51,7 +51,10 @@ def test_apprend_avec_fit_et_garde_la_longueur_des_noyaux():
 def test_hors_des_noyaux_c_est_adamw():
     gradients = [np.ones(v.shape, "float32") for v in reseau().trainable_variables]
     poids = []
-    for optimiseur in (Muon(1e-2, weight_decay=0.1), keras.optimizers.AdamW(1e-2, weight_decay=0.1)):
+    for optimiseur in (
+        Muon(1e-2, weight_decay=0.1),
+        keras.optimizers.AdamW(1e-2, weight_decay=0.1),
+    ):
         modele = reseau()
         optimiseur.apply(
             [keras.ops.convert_to_tensor(g) for g in gradients], modele.trainable_variables

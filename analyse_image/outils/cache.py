@@ -12,6 +12,7 @@ import io
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -88,16 +89,43 @@ def _lire_fiche(dossier):
     )
 
 
-def ecrire_cache(manifeste, dossier, cote=180, qualite=80, par_fragment=1_000, graine=13):
+def _ecrire_fragment(chemin, morceau, cote, qualite, fils=None, avancer=lambda: None):
+    """Écrit un fragment, et d'abord la liste de ses photos ; rend celle des illisibles.
+
+    Un fragment ne dépend d'aucun autre : qui l'écrit, et quand, ne change pas ses octets.
+    """
+    import tensorflow as tf
+
+    bonnes, mauvaises = [], []
+    with (
+        ThreadPoolExecutor(fils or os.cpu_count() or 1) as decodeurs,  # décoder libère Python
+        ecriture_atomique(chemin) as provisoire,
+    ):
+        with tf.io.TFRecordWriter(str(provisoire)) as sortie:
+            suite = decodeurs.map(lambda ligne: _en_jpeg(ligne[1], cote, qualite), morceau)
+            for (identifiant, _), (octets, raison) in zip(morceau, suite, strict=True):
+                if raison is None:
+                    sortie.write(_exemple(identifiant, octets))
+                    bonnes.append(identifiant)
+                else:
+                    mauvaises.append([identifiant, raison])
+                avancer()
+        _ecrire_json(chemin.with_suffix(".json"), {"photos": bonnes, "illisibles": mauvaises})
+    return mauvaises
+
+
+def ecrire_cache(
+    manifeste, dossier, cote=180, qualite=80, par_fragment=1_000, graine=13, executer=None
+):
     """Écrit dans `dossier` le cache des photos du manifeste (colonnes `id`, uniques, et `path`) ; rend son bilan.
 
     Bilan (dict) : `photos` écrites, `illisibles` (liste de [id, raison], sautées), `octets`, `fragments`,
     `repris` (fragments trouvés déjà faits). Les photos sont mélangées, pour que chaque fragment les
     représente toutes ; le résultat ne dépend ni de l'ordre du manifeste ni des interruptions.
+    `executer(fonction, *listes)`, de la forme de `map`, confie les fragments à plusieurs ouvriers (labo 8) ;
+    par défaut, ils sont écrits ici, l'un après l'autre.
     Lève `ValueError` si un `id` est en double, `DonneesInvalides` si `dossier` contient un autre cache.
     """
-    import tensorflow as tf
-
     dossier = Path(dossier)
     lignes = sorted(zip(manifeste["id"].astype(str), manifeste["path"].astype(str), strict=True))
     identifiants = [i for i, _ in lignes]
@@ -124,31 +152,23 @@ def ecrire_cache(manifeste, dossier, cote=180, qualite=80, par_fragment=1_000, g
     if not fiche:
         _ecrire_json(dossier / FICHE, {"plan": plan})
 
-    illisibles, repris = [], 0
-    with (
-        ThreadPoolExecutor(os.cpu_count() or 1) as fils,  # le décodage libère Python
-        tqdm(total=len(lignes), desc=f"cache {cote}×{cote}") as barre,
-    ):
-        for chemin, morceau in zip(chemins, morceaux, strict=True):
-            cote_a_cote = chemin.with_suffix(".json")  # écrite avant le fragment : il vaut « fait »
-            if chemin.is_file() and cote_a_cote.is_file():
-                repris += 1
-                illisibles += json.loads(cote_a_cote.read_text(encoding="utf-8"))["illisibles"]
-                barre.update(len(morceau))
-                continue
-            bonnes, mauvaises = [], []
-            with ecriture_atomique(chemin) as provisoire:
-                with tf.io.TFRecordWriter(str(provisoire)) as sortie:
-                    suite = fils.map(lambda ligne: _en_jpeg(ligne[1], cote, qualite), morceau)
-                    for (identifiant, _), (octets, raison) in zip(morceau, suite, strict=True):
-                        if raison is None:
-                            sortie.write(_exemple(identifiant, octets))
-                            bonnes.append(identifiant)
-                        else:
-                            mauvaises.append([identifiant, raison])
-                        barre.update()
-                _ecrire_json(cote_a_cote, {"photos": bonnes, "illisibles": mauvaises})
-            illisibles += mauvaises
+    # La liste d'un fragment est écrite avant lui : tous deux présents, il est fait.
+    a_faire = [not (c.is_file() and c.with_suffix(".json").is_file()) for c in chemins]
+    restants = [(c, m) for c, m, faire in zip(chemins, morceaux, a_faire, strict=True) if faire]
+    repris = len(chemins) - len(restants)
+    faites = len(lignes) - sum(len(morceau) for _, morceau in restants)
+    with tqdm(total=len(lignes), initial=faites, desc=f"cache {cote}×{cote}") as barre:
+        ecrire = partial(_ecrire_fragment, cote=cote, qualite=qualite)
+        if executer and restants:
+            # Sur chaque ouvrier, un seul fil : il y a autant d'ouvriers que de cœurs.
+            for _ in executer(partial(ecrire, fils=1), *map(list, zip(*restants, strict=True))):
+                barre.update(par_fragment)
+        else:
+            for chemin, morceau in restants:
+                ecrire(chemin, morceau, avancer=barre.update)
+    illisibles = []
+    for chemin in chemins:
+        illisibles += json.loads(chemin.with_suffix(".json").read_text("utf-8"))["illisibles"]
     for reste in dossier.glob(".provisoire-*"):  # laissés par une interruption brutale
         reste.unlink(missing_ok=True)
     bilan = {
@@ -161,7 +181,9 @@ def ecrire_cache(manifeste, dossier, cote=180, qualite=80, par_fragment=1_000, g
     return {**bilan, "repris": repris}
 
 
-def lire_cache(dossier, etiquettes, melanger=False, graine=13, lot=None, en_memoire=False):
+def lire_cache(
+    dossier, etiquettes, melanger=False, graine=13, lot=None, en_memoire=False, part=None
+):
     """Jeu tf.data des photos du cache dont l'identifiant est dans `etiquettes` (dict {id: numéro de classe}).
 
     Donne (photo uint8 (cote, cote, 3) dans 0–255, étiquette int32), ou des lots de `lot` photos. L'ordre
@@ -169,6 +191,9 @@ def lire_cache(dossier, etiquettes, melanger=False, graine=13, lot=None, en_memo
     un mélange de 8 000 photos ne prend que quelques dizaines de mégaoctets). Avec `en_memoire`, les photos
     décodées à la première époque restent en mémoire pour les suivantes : `cote`² × 3 octets par photo (97 Ko
     à 180×180), et plusieurs fois plus vite si la place suffit.
+    `part=(rang, n)` : de chaque lot de `lot` photos, ne décode et ne donne que la `rang`-ième de n parts égales,
+    pour l'un des n ouvriers du labo 8 ; l'ordre ne dépend alors que de la graine, et les dernières photos, si
+    elles ne font pas un lot, sont laissées.
     Les photos illisibles sont sautées. Lève `DonneesInvalides` si le cache est absent, inachevé ou incomplet,
     `ValueError` s'il n'y a rien à lire, `KeyError` si un identifiant n'est pas de ce cache.
     """
@@ -223,7 +248,7 @@ def lire_cache(dossier, etiquettes, melanger=False, graine=13, lot=None, en_memo
 
     suite = tf.data.Dataset.from_tensor_slices(fragments)
     if melanger:
-        suite = suite.shuffle(len(fragments), seed=graine)
+        suite = suite.shuffle(len(fragments), graine, reshuffle_each_iteration=part is None)
     suite = suite.interleave(
         tf.data.TFRecordDataset, cycle_length=4 if melanger else 1, block_length=64
     )
@@ -231,11 +256,21 @@ def lire_cache(dossier, etiquettes, melanger=False, graine=13, lot=None, en_memo
     if en_memoire:
         suite = suite.map(decoder, num_parallel_calls=tf.data.AUTOTUNE).cache()
     if melanger:
-        suite = suite.shuffle(8_000, seed=graine)
+        suite = suite.shuffle(8_000, graine, reshuffle_each_iteration=part is None)
+    a_lire = len(presents)
+    if part:
+        rang, ouvriers = part
+        if not lot or lot % ouvriers:
+            raise ValueError(f"Un lot de {lot} photos ne se coupe pas en {ouvriers} parts égales.")
+        taille = lot // ouvriers
+        tranche = slice(rang * taille, (rang + 1) * taille)
+        suite = suite.batch(lot, drop_remainder=True)
+        suite = suite.map(lambda photos, numeros: (photos[tranche], numeros[tranche])).unbatch()
+        a_lire, lot = a_lire // lot * taille, taille
     if not en_memoire:
         suite = suite.map(decoder, num_parallel_calls=tf.data.AUTOTUNE)
     # Keras veut savoir d'avance combien de pas fait une époque.
-    suite = suite.apply(tf.data.experimental.assert_cardinality(len(presents)))
+    suite = suite.apply(tf.data.experimental.assert_cardinality(a_lire))
     if lot:
         suite = suite.batch(lot)
     return suite.prefetch(tf.data.AUTOTUNE)

@@ -514,3 +514,33 @@ def obtenir_photos(archives=ARCHIVES, jumeau=None):
             )
             return *manifeste_json(jumeau or obtenir_jumeau()), "catalogue dessiné"
     return *manifeste_dossiers(vetements), "clothing-dataset-small (CC0)"
+
+
+def obtenir_vetements(archives=ARCHIVES):
+    """Rend (manifeste, source) des photos de vêtements, `class` étant l'article : dix classes.
+
+    Déjà là ou téléchargées d'une des `archives` ; sinon le catalogue dessiné, annoncé par `DonneesDessinees`.
+    """
+    dossier = trouver_vetements()
+    if dossier is None:
+        try:
+            telecharger_vetements(dossier_datas() / NOM_VETEMENTS, archives)
+            dossier = trouver_vetements()
+        except OSError as erreur:
+            warnings.warn(
+                f"\n⚠ VÊTEMENTS DESSINÉS, pas de vraies photos : {erreur}.\n"
+                "  Tout fonctionne, mais aucun score obtenu ici ne vaut pour de vraies photos.\n"
+                "  Remède : connectez-vous à Internet et relancez, hors du mode rapide (qui ne télécharge rien).",
+                DonneesDessinees,
+                stacklevel=2,
+            )
+            manifeste = manifeste_json(obtenir_jumeau(n=300))[0]
+            manifeste = manifeste[[_etat(chemin)[1] == "bon" for chemin in manifeste["path"]]]
+            manifeste = manifeste.assign(**{"class": manifeste["article"]})
+            # Comme dans le vrai jeu, un test déjà désigné : une photo sur cinq.
+            manifeste = repartir(manifeste, validation=0, test=0.2).replace(
+                {"split": {"train": None}}
+            )
+            return manifeste.reset_index(drop=True), "catalogue dessiné"
+    articles = dict.fromkeys([*VETEMENTS, "dress", "hat"])
+    return manifeste_dossiers(dossier, {a: a for a in articles})[0], "clothing-dataset-small (CC0)"

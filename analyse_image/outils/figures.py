@@ -434,3 +434,33 @@ def afficher_fiabilite(connus, y_connus, inconnus):
     )
     droite.legend(frameon=False)
     plt.show()
+
+
+# --- Les prétraitements -----------------------------------------------------------------------------
+
+
+def mosaique(images, colonnes=8):
+    """Assemble des images (n, h, l, c) en une seule, `colonnes` par ligne ; n est un multiple de `colonnes`."""
+    n, h, largeur, c = images.shape
+    lignes = images.reshape(n // colonnes, colonnes, h, largeur, c).swapaxes(1, 2)
+    return lignes.reshape(n // colonnes * h, colonnes * largeur, c)
+
+
+def afficher_traitement(avant, apres, titre):
+    """Une photo avant et après un traitement, et l'histogramme de ses trois canaux.
+
+    `avant`, `apres` : (h, l, 3) ; des nombres à virgule sont ramenés entre leurs centiles 1 et 99 pour être vus.
+    """
+    _, axes = plt.subplots(1, 4, figsize=(11, 2.3), width_ratios=(1, 1, 1.4, 1.4))
+    for i, (image, nom) in enumerate(((avant, "avant"), (apres, titre))):
+        visible = image
+        if image.dtype != np.uint8:
+            bas, haut = np.percentile(image, (1, 99))
+            visible = np.clip((image - bas) / (haut - bas), 0, 1)
+        axes[i].imshow(visible)
+        axes[i].axis("off")
+        axes[i].set_title(nom)
+        for canal, couleur in enumerate(("#e53e3e", "#38a169", BLEU)):
+            axes[i + 2].hist(image[..., canal].ravel(), 64, histtype="step", color=couleur)
+        axes[i + 2].set(title=f"histogramme : {nom}", yticks=[])
+    plt.show()

@@ -1377,6 +1377,74 @@ def ecrire_hm(dossier, n=6_000, largeur=240, graine=13, finesse=360, grain=0.0, 
         tableau.to_csv(provisoire / "articles.csv", index=False, lineterminator="\n")
 
 
+# --- Trois races de chiens ------------------------------------------------------------------------
+
+# Pour chaque race : robes possibles, museau, oreilles (dressées, tombantes), largeur du museau.
+_CHIENS = (
+    (((196, 154, 106), (222, 196, 160), (120, 84, 60)), (60, 44, 40), "grandes", 0.16),  # chihuahua
+    (((172, 112, 62), (150, 92, 50), (196, 140, 84)), (34, 28, 28), "tombantes", 0.30),  # boxer
+    (
+        ((238, 236, 230), (214, 214, 218), (120, 122, 130)),
+        (70, 66, 66),
+        "courtes",
+        0.22,
+    ),  # esquimau
+)
+
+
+def dessiner_chien(race, taille=224, graine=0):
+    """Dessine la tête d'un chien de face : image PIL RGB carrée. `race` : 0 chihuahua, 1 boxer, 2 esquimau."""
+    h = random.Random(f"{race} {graine}").uniform
+    robes, museau, oreilles, largeur = _CHIENS[race]
+    robe = robes[int(h(0, len(robes)))]
+    ombre = h(0.6, 0.8)
+    sombre = tuple(int(c * ombre) for c in robe)
+    grand, r = 2 * taille, h(0.5, 0.8) * taille  # r : rayon de la tête, deux fois trop grand
+    cx, cy = (grand * h(0.4, 0.6) for _ in range(2))
+    image = Image.new("RGB", (grand, grand), tuple(int(h(40, 220)) for _ in range(3)))
+    pinceau = ImageDraw.Draw(image)
+    for _ in range(12):  # un fond qui n'est pas uni
+        x, y, d = h(0, grand), h(0, grand), h(0.05, 0.3) * grand
+        pinceau.ellipse((x, y, x + d, y + d * h(0.3, 1)), tuple(int(h(40, 220)) for _ in range(3)))
+
+    def ovale(x, y, a, b, couleur):
+        x, y, a, b = cx + x * r, cy + y * r, a * r, b * r
+        pinceau.ellipse((x - a, y - b, x + a, y + b), couleur)
+
+    for cote in (-1, 1):
+        if oreilles == "tombantes":
+            ovale(cote * 0.78, -0.25, 0.2, h(0.42, 0.55), sombre)
+        else:
+            haut = -h(1.5, 1.8) if oreilles == "grandes" else -h(1.1, 1.25)
+            points = [(0.2, -0.6), (0.75 if oreilles == "grandes" else 0.5, haut), (0.85, -0.3)]
+            pinceau.polygon([(cx + cote * x * r, cy + y * r) for x, y in points], sombre)
+    if oreilles == "courtes":  # la collerette de poils
+        ovale(0, 0.25, 1.05, 0.95, tuple(int(c * 0.94) for c in robe))
+    ovale(0, 0, 0.8, 0.85 if oreilles != "tombantes" else 0.78, robe)
+    ovale(0, 0.4, 2 * largeur, largeur * 1.3, museau if oreilles == "tombantes" else sombre)
+    ovale(0, 0.28, 0.13, 0.09, (20, 18, 18))
+    for cote in (-1, 1):
+        ovale(
+            cote * 0.35, -0.12, *((0.14, 0.14) if oreilles == "grandes" else (0.09, 0.09)), museau
+        )
+    image = image.rotate(h(-20, 20), Image.Resampling.BILINEAR, fillcolor=image.getpixel((0, 0)))
+    image = np.asarray(image.resize((taille, taille), Image.Resampling.BOX), dtype=np.float32)
+    grain = np.random.default_rng(graine).normal(0, 10, image.shape)
+    return Image.fromarray((image * h(0.7, 1.15) + grain).clip(0, 255).astype(np.uint8))
+
+
+def ecrire_chiens(dossier, races, n=180, graine=13):
+    """Dessine `n` chiens dans `dossier/<race>/*.jpg` ; `races` : les trois dossiers, dans l'ordre du dessin.
+
+    `dossier` n'apparaît que complet ; lève `OSError` s'il a un contenu.
+    """
+    with dossier_atomique(dossier) as provisoire:
+        for i in range(n):
+            chemin = provisoire / races[i % 3] / f"dessin_{i:04d}.jpg"
+            chemin.parent.mkdir(exist_ok=True)
+            dessiner_chien(i % 3, graine=graine * 100_003 + i).save(chemin, quality=88)
+
+
 # --- Les images d'exemple -------------------------------------------------------------------------
 
 

@@ -108,8 +108,8 @@ def lire_articles(dossier):
     return articles
 
 
-def lister_photos(dossier):
-    """Rend l'ensemble des « images/0XX/0XXXXXXXXX.jpg » présents, sans ouvrir un fichier.
+def sous_dossiers(dossier):
+    """Rend, triés, les noms des sous-dossiers d'`images` (« 010 », « 011 »…).
 
     Lève `DonneesInvalides` s'il n'y a pas de sous-dossier `images`.
     """
@@ -120,9 +120,17 @@ def lister_photos(dossier):
             "  Attendu : images/010/0108775015.jpg, …\n"
             "  Remède  : décompressez l'archive en entier, ou laissez ce catalogue de côté."
         )
+    return sorted(e.name for e in os.scandir(images) if e.is_dir())
+
+
+def lister_photos(dossier, dans=None):
+    """Rend l'ensemble des « images/0XX/0XXXXXXXXX.jpg » présents, sans ouvrir un fichier.
+
+    `dans` : les sous-dossiers à lister, par défaut tous. Lève `DonneesInvalides` s'il n'y en a aucun.
+    """
     presentes = set()
-    for sous_dossier in sorted(e.name for e in os.scandir(images) if e.is_dir()):
-        for entree in os.scandir(images / sous_dossier):
+    for sous_dossier in sous_dossiers(dossier) if dans is None else dans:
+        for entree in os.scandir(Path(dossier) / "images" / sous_dossier):
             if entree.name.endswith(".jpg"):
                 presentes.add(f"images/{sous_dossier}/{entree.name}")
     return presentes

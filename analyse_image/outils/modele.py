@@ -211,12 +211,12 @@ def charger_modele(dossier, nom="modele"):
 ECART_MAX = 1e-5  # entre le réseau exporté et le réseau Keras, sur chaque probabilité
 
 
-def exporter_modele(modele, dossier, classes=None, entree=None, nom="modele"):
+def exporter_modele(modele, dossier, classes=None, entree=None, nom="modele", ecart_max=ECART_MAX):
     """Écrit `nom.tflite` dans `dossier` et complète `nom.fiche.json` : ce que sert `service/api.py`.
 
     `modele` : un réseau Keras à une entrée (n, h, l, canaux), d'où qu'il vienne (JSON + H5, `.keras`, `.h5`).
     `classes`, `entree` : par défaut, ceux de la fiche du dossier. Un réseau qui rend des logits reçoit un
-    softmax. Rend la fiche. Lève `ModeleInvalide` si l'export s'écarte de Keras de `ECART_MAX` ou plus, ou
+    softmax. Rend la fiche. Lève `ModeleInvalide` si l'export s'écarte de Keras de `ecart_max` ou plus, ou
     si les classes ne sont pas autant que les sorties.
     """
     from outils.demarrage import sans_bavardage
@@ -242,9 +242,9 @@ def exporter_modele(modele, dossier, classes=None, entree=None, nom="modele"):
             exporte = ReseauExporte(fiche, octets)
             exportees = np.stack([exporte.probabilites(x[None]) for x in essais])
         ecart = float(np.abs(exportees - np.asarray(modele(essais, training=False))).max())
-        if not ecart < ECART_MAX:
+        if not ecart < ecart_max:
             raise ModeleInvalide(
-                f"Le réseau exporté s'écarte de {ecart:.1e} du réseau Keras ; attendu : moins de {ECART_MAX:.0e}."
+                f"Le réseau exporté s'écarte de {ecart:.1e} du réseau Keras ; attendu : moins de {ecart_max:.0e}."
             )
         litert["ecart"] = ecart
         with ecriture_atomique(_fichiers(dossier, nom)[2]) as p_fiche:

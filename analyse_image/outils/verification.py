@@ -343,3 +343,101 @@ def _(noms):
             f"{np.asarray(trouve).tolist()} ; attendu : [0.5, 1.0, 0.25], une part par requête."
         )
     return "une part par requête, de 0 à 1."
+
+
+# --- Labo 6 -----------------------------------------------------------------------------------
+
+
+@question("labo6-q1")
+def _(noms):
+    hasard = np.random.default_rng(0)
+    terne = hasard.integers(90, 150, (32, 32, 3)).astype("uint8")
+    avant = terne.copy()
+    etiree = verifier_tableau("etirer(image)", noms["etirer"](terne), (32, 32, 3), None, "uint8")
+    if not np.array_equal(terne, avant):
+        raise Faux("l'image donnée a été modifiée ; attendu : une nouvelle image.")
+    sombre, clair = np.percentile(terne, (2, 98))
+    attendue = np.clip((terne - sombre) / (clair - sombre) * 255, 0, 255)
+    ecart = np.abs(etiree - attendue).max()
+    if ecart > 2:
+        raise Faux(
+            f"un pixel s'écarte de {ecart:.0f} niveaux de la droite attendue (valeurs de {etiree.min()} à "
+            f"{etiree.max()}) ; attendu : centile 2 → 0, centile 98 → 255, coupé au-delà (np.clip)."
+        )
+    return "les centiles 2 et 98 deviennent 0 et 255."
+
+
+@question("labo6-q2")
+def _(noms):
+    images = np.array([0, 51, 127, 255], "uint8").reshape(1, 2, 2, 1).repeat(3, axis=3)
+    x = verifier_tableau("preparer_tf(images)", noms["preparer_tf"](images), (1, 2, 2, 3))
+    if x.dtype != np.float32:
+        raise Faux(f"type {x.dtype} ; attendu : float32.")
+    ecart = np.abs(x - (images.astype("float32") / 127.5 - 1)).max()
+    if ecart > 1e-3:
+        raise Faux(
+            f"0 devient {x.min():.3f} et 255 devient {x.max():.3f} ; attendu : −1 et 1 (diviser par 127,5, ôter 1)."
+        )
+    return "de −1 à 1, float32 : la convention de MobileNet et d'InceptionV3."
+
+
+@question("labo6-q3")
+def _(noms):
+    f1 = noms["f1_macro"]
+    vraies, predites = np.array([0, 0, 0, 0, 1, 1, 2, 2]), np.array([0, 0, 0, 1, 1, 1, 2, 0])
+    attendu = (6 / 8 + 4 / 5 + 2 / 3) / 3
+    trouve = float(f1(vraies, predites))
+    if abs(trouve - np.mean(vraies == predites)) < 1e-9:
+        raise Faux(
+            "c'est la précision, pas le F1 : il faut un score par classe, puis leur moyenne."
+        )
+    if abs(trouve - attendu) > 1e-6:
+        raise Faux(f"sur un petit exemple, trouvé {trouve:.4f} ; attendu : {attendu:.4f}.")
+    absente = float(f1(np.array([0, 1]), np.array([0, 1])))
+    if abs(absente - 2 / 3) > 1e-6:
+        raise Faux(
+            f"avec une classe absente, trouvé {absente:.4f} ; attendu : 0.6667 (elle vaut 0)."
+        )
+    return "la moyenne des F1 des trois classes."
+
+
+# --- Labo 8 -----------------------------------------------------------------------------------
+
+
+@question("labo8-q1")
+def _(noms):
+    for lot, ouvriers in ((64, 1), (64, 2), (96, 3), (256, 8)):
+        parts = [tuple(noms["ma_part"](lot, ouvriers, rang)) for rang in range(ouvriers)]
+        photos = [i for debut, fin in parts for i in range(debut, fin)]
+        if photos != list(range(lot)):
+            raise Faux(
+                f"lot de {lot}, {ouvriers} ouvrier(s) : {parts[:3]} ; attendu : des parts qui se suivent, de 0 "
+                f"à {lot}, sans trou ni photo lue deux fois."
+            )
+        if len({fin - debut for debut, fin in parts}) > 1:
+            raise Faux(f"{parts} : les parts ne sont pas égales, des ouvriers attendraient.")
+    return "chaque photo est lue une fois, et tous ont autant de travail."
+
+
+@question("labo8-q2")
+def _(noms):
+    for parametres, ouvriers in ((1_000_000, 1), (1_000_000, 2), (250_000, 8)):
+        trouve = noms["octets_echanges"](parametres, ouvriers)
+        attendu = 2 * (ouvriers - 1) / ouvriers * 4 * parametres
+        if abs(trouve - attendu) > 1e-6 * max(1, attendu):
+            raise Faux(
+                f"{parametres} paramètres, {ouvriers} ouvrier(s) : {trouve:.0f} octets ; attendu : {attendu:.0f}, "
+                "soit 2 (n - 1) / n fois quatre octets par paramètre."
+            )
+    return "presque deux fois les gradients, et rien du tout pour un ouvrier seul."
+
+
+@question("labo8-q3")
+def _(noms):
+    for heures, ouvriers, prix in ((2, 1, 0.1), (0.5, 64, 3)):
+        trouve, attendu = noms["euros"](heures, ouvriers, prix), heures * ouvriers * prix
+        if abs(trouve - attendu) > 1e-9:
+            raise Faux(
+                f"{heures} h de {ouvriers} machine(s) à {prix} € : {trouve} € ; attendu : {attendu} €."
+            )
+    return "deux fois plus de machines ne coûtent pas plus cher si elles finissent deux fois plus vite."

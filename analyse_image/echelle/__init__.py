@@ -1,0 +1,1 @@
+"""Le même entraînement et la même préparation, à un ouvrier ou à plusieurs (labo 8)."""

@@ -1,0 +1,277 @@
+"""Le réseau du labo 3 sur un cache du labo 5, entraîné par un ouvrier ou par plusieurs : le même programme.
+
+    python -m echelle.entrainer --cache CACHE --manifeste photos.csv --sortie SORTIE      un seul ouvrier
+    … --ouvriers 2 --coordinateur 127.0.0.1:4321 --rang 0                                 l'un des deux
+
+Chaque ouvrier lance cette commande ; seul son rang change, et s'il n'est pas donné, il est lu là où Slurm
+et Kubernetes l'écrivent. `--coordinateur auto` : sur une tranche de TPU, JAX trouve tout seul. Les cartes
+(GPU, TPU) d'une machine sont toutes utilisées par un même ouvrier.
+
+Un lot est toujours de `--lot` photos en tout, dans le même ordre, quel que soit le nombre d'ouvriers : chacun
+en prend une part. Après chaque époque, l'ouvrier 0 écrit dans SORTIE, que tous doivent voir, un point de
+reprise (poids et optimiseur) ; relancé, le programme continue de là. SORTIE reçoit à la fin
+`modele.weights.h5` et `bilan.json`.
+"""
+
+import argparse
+import json
+import os
+import time
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+
+REPRISE, POIDS, BILAN = "reprise.npz", "modele.weights.h5", "bilan.json"
+RANGS = ("SLURM_PROCID", "JOB_COMPLETION_INDEX")  # écrits par Slurm et par Kubernetes
+
+
+# --- Le réseau, les photos : rien ici ne sait combien il y a d'ouvriers ---------------------------
+
+
+def creer_reseau(cote, classes, filtres=(32, 64), neurones=(480, 128), abandon=0.5):
+    """Le réseau du labo 3, non compilé ; entrée (n, cote, cote, 3) en couleurs, dans 0–1."""
+    import keras
+    from keras import layers
+
+    couches = [keras.Input((cote, cote, 3))]
+    for n in filtres:
+        couches += [
+            layers.Conv2D(n, 3, padding="same", activation="relu"),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(2),
+        ]
+    couches.append(layers.Flatten())
+    for n in neurones:
+        couches += [layers.Dense(n, activation="relu"), layers.Dropout(abandon)]
+    return keras.Sequential([*couches, layers.Dense(classes, activation="softmax")])
+
+
+def lire_etiquettes(manifeste, jeu="train"):
+    """Rend (classes triées, {id: numéro de classe}) du manifeste CSV (colonnes id, class, split)."""
+    import pandas as pd
+
+    lignes = pd.read_csv(manifeste, dtype=str)
+    classes = sorted(lignes["class"].unique())
+    lignes = lignes[lignes["split"] == jeu]
+    return classes, dict(zip(lignes["id"], lignes["class"].map(classes.index), strict=True))
+
+
+def normaliser(photos):
+    """Photos uint8 sur fond clair -> float32 dans 0–1, sur fond noir, comme au labo 3."""
+    import tensorflow as tf
+
+    return 1 - tf.cast(photos, tf.float32) / 255
+
+
+def augmenter(photos, graines, tranche):
+    """Photos uint8 (n, c, c, 3) -> normalisées, une sur deux en miroir, décalées de 2 pixels au plus.
+
+    Le tirage se fait pour le lot entier, dont ces photos sont la `tranche` : le même pour tous les ouvriers.
+    """
+    import tensorflow as tf
+
+    tirage = tf.random.stateless_uniform((tranche.stop, 3), graines, -1, 1)[tranche]
+    photos = tf.where(tirage[:, 0, None, None, None] < 0, photos[:, :, ::-1], photos)
+    dx, dy, zero = tf.round(2 * tirage[:, 1]), tf.round(2 * tirage[:, 2]), tf.zeros(len(tirage))
+    deplacement = tf.stack([zero + 1, zero, dx, zero, zero + 1, dy, zero, zero], axis=1)
+    photos = tf.raw_ops.ImageProjectiveTransformV3(
+        images=photos,
+        transforms=deplacement,
+        output_shape=photos.shape[1:3],
+        fill_value=255.0,
+        interpolation="NEAREST",
+        fill_mode="CONSTANT",
+    )
+    return normaliser(photos)
+
+
+def lots_de_l_epoque(choix, etiquettes, epoque, rang, augmentees=True):
+    """Les lots (photos, numéros) d'un ouvrier pour une époque : l'ordre ne dépend que de la graine et d'elle."""
+    import tensorflow as tf
+
+    from outils.cache import lire_cache
+
+    lots = lire_cache(
+        choix.cache, etiquettes, True, choix.graine + epoque, choix.lot, part=(rang, choix.ouvriers)
+    )
+    if not augmentees:
+        return lots
+    taille = choix.lot // choix.ouvriers
+    tranche = slice(rang * taille, (rang + 1) * taille)
+
+    def preparer(pas, lot):
+        return augmenter(lot[0], (choix.graine + epoque, pas), tranche), lot[1]
+
+    return lots.enumerate().map(preparer, tf.data.AUTOTUNE).prefetch(2)
+
+
+# --- L'entraînement -------------------------------------------------------------------------------
+
+
+def rejoindre(choix):
+    """Rejoint les autres ouvriers, s'il y en a, et dit à Keras de partager chaque lot ; rend son rang."""
+    import jax
+    import keras
+
+    if choix.coordinateur == "auto":
+        jax.distributed.initialize()
+    elif choix.ouvriers > 1:
+        jax.distributed.initialize(choix.coordinateur, choix.ouvriers, choix.rang)
+    choix.ouvriers = jax.process_count()
+    if choix.lot % jax.device_count():
+        raise SystemExit(
+            f"Un lot de {choix.lot} photos ne se partage pas entre {jax.device_count()} cartes ou "
+            "processeurs.\nQue faire : donnez à --lot un multiple de ce nombre."
+        )
+    if jax.device_count() > 1:
+        # Chaque ouvrier ne lit déjà que sa part : voir lots_de_l_epoque.
+        partage = keras.distribution.DataParallel(
+            devices=keras.distribution.list_devices(), auto_shard_dataset=False
+        )
+        keras.distribution.set_distribution(partage)
+    return jax.process_index()
+
+
+def compiler(reseau, choix, pas):
+    """Adam ; le taux monte pendant `--montee` pas, puis descend en cosinus sur toute la durée."""
+    import keras
+
+    taux = keras.optimizers.schedules.CosineDecay(
+        choix.taux / 10,
+        max(1, choix.epoques * pas - choix.montee),
+        warmup_target=choix.taux,
+        warmup_steps=choix.montee,
+    )
+    # Adam divise chaque gradient par sa taille : avec son epsilon habituel (1e-7), un écart d'arrondi sur un
+    # gradient presque nul deviendrait un vrai pas, et deux calculs égaux à l'arrondi près s'écarteraient.
+    reseau.compile(
+        keras.optimizers.Adam(taux, epsilon=1e-3),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    # L'état de l'optimiseur existe dès maintenant : un point de reprise peut y être lu.
+    reseau.optimizer.build(reseau.trainable_variables)
+
+
+def etat(reseau):
+    """Tout ce qu'il faut pour continuer (dict nom: tableau) : poids, optimiseur, tirages du dropout."""
+    variables = reseau.variables + reseau.optimizer.variables
+    return {f"{i:03d} {v.path}": np.asarray(v.value) for i, v in enumerate(variables)}
+
+
+def reprendre(reseau, chemin):
+    """Remet le réseau et son optimiseur dans l'état du point de reprise, s'il existe."""
+    if not chemin.is_file():
+        return
+    with np.load(chemin, allow_pickle=False) as lu:
+        variables = reseau.variables + reseau.optimizer.variables
+        formes = [valeur.shape for valeur in lu.values()]
+        if formes != [tuple(v.shape) for v in variables]:
+            raise SystemExit(
+                f"« {chemin} » vient d'un autre réseau.\nQue faire : donnez une autre --sortie."
+            )
+        for variable, valeur in zip(variables, lu.values(), strict=True):
+            variable.assign(valeur)
+
+
+def entrainer(choix):
+    """Entraîne, ou continue depuis le point de reprise ; l'ouvrier 0 écrit le résultat."""
+    debut = time.perf_counter()
+    import keras
+    import tensorflow as tf
+
+    from outils.fichiers import ecriture_atomique
+
+    tf.config.set_visible_devices([], "GPU")  # TensorFlow ne fait que lire : les cartes sont à JAX
+    rang = rejoindre(choix)
+    keras.utils.set_random_seed(choix.graine)
+    classes, etiquettes = lire_etiquettes(choix.manifeste)
+    premier = lots_de_l_epoque(choix, etiquettes, 0, rang)
+    cote, pas = premier.element_spec[0].shape[1], len(premier)
+    if not pas:
+        raise SystemExit(f"Moins de {choix.lot} photos : pas un seul lot. Réduisez --lot.")
+    reseau = creer_reseau(cote, len(classes))
+    compiler(reseau, choix, pas)
+    sortie = Path(choix.sortie)
+    sortie.mkdir(parents=True, exist_ok=True)
+    reprendre(reseau, sortie / REPRISE)
+    faites = int(reseau.optimizer.iterations) // pas
+
+    durees, cpu, pertes = [], [], []
+
+    class Suivi(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoque, logs=None):
+            self.depart, self.depart_cpu = time.perf_counter(), time.process_time()
+
+        def on_epoch_end(self, epoque, logs=None):
+            durees.append(time.perf_counter() - self.depart)
+            cpu.append(time.process_time() - self.depart_cpu)
+            pertes.append(logs["loss"])
+            if rang == 0:
+                with ecriture_atomique(sortie / REPRISE) as provisoire:
+                    np.savez(provisoire, **etat(reseau))
+                print(
+                    f"époque {epoque + 1}/{choix.epoques} · erreur {logs['loss']:.4f}", flush=True
+                )
+
+    if faites < choix.epoques:
+        epoques = [
+            lots_de_l_epoque(choix, etiquettes, e, rang) for e in range(faites, choix.epoques)
+        ]
+        reseau.fit(
+            reduce(lambda a, b: a.concatenate(b), epoques),
+            initial_epoch=faites,
+            epochs=choix.epoques,
+            steps_per_epoch=pas,
+            callbacks=[Suivi()],
+            shuffle=False,
+            verbose=0,
+        )
+    import jax
+
+    bilan = {
+        "ouvriers": choix.ouvriers,
+        "processeurs": jax.device_count(),
+        "reprise_apres": faites,
+        "pas": pas,
+        "lot": choix.lot,
+        "parametres": reseau.count_params(),
+        "pertes": pertes,
+        "secondes_par_epoque": durees,
+        "secondes_cpu_par_epoque": cpu,  # de cet ouvrier, tous ses fils ensemble
+        "secondes": time.perf_counter() - debut,
+    }
+    poids = reseau.get_weights()
+    keras.distribution.set_distribution(None)
+    if rang == 0:
+        seul = creer_reseau(cote, len(classes))  # sans l'optimiseur : trois fois plus léger
+        seul.set_weights(poids)
+        with ecriture_atomique(sortie / POIDS) as provisoire:
+            seul.save_weights(provisoire, overwrite=True)
+        with ecriture_atomique(sortie / BILAN) as provisoire:
+            provisoire.write_text(json.dumps(bilan, indent=1) + "\n", encoding="utf-8")
+
+
+def analyseur():
+    """Les options du programme : les mêmes ici, sous Slurm et sous Kubernetes."""
+    analyse = argparse.ArgumentParser("python -m echelle.entrainer")
+    analyse.add_argument("--cache", required=True, help="dossier écrit par ecrire_cache")
+    analyse.add_argument("--manifeste", required=True, help="CSV : id, class, split")
+    analyse.add_argument("--sortie", required=True, help="dossier que tous les ouvriers voient")
+    analyse.add_argument("--epoques", type=int, default=4)
+    analyse.add_argument("--lot", type=int, default=64, help="photos par pas, tous ouvriers réunis")
+    analyse.add_argument("--taux", type=float, default=3e-4, help="au plus haut")
+    analyse.add_argument("--montee", type=int, default=20, help="pas de montée du taux")
+    analyse.add_argument("--graine", type=int, default=13)
+    analyse.add_argument("--ouvriers", type=int, default=1)
+    analyse.add_argument("--coordinateur", help="hôte:port de l'ouvrier 0, ou auto (TPU)")
+    rang = next((os.environ[nom] for nom in RANGS if nom in os.environ), "0")
+    analyse.add_argument("--rang", type=int, default=int(rang))
+    return analyse
+
+
+if __name__ == "__main__":
+    os.environ["KERAS_BACKEND"] = "jax"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    entrainer(analyseur().parse_args())

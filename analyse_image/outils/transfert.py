@@ -1,0 +1,244 @@
+"""Réseaux pré-entraînés sur ImageNet : où sont leurs poids, comment les geler, garder ce qu'ils calculent.
+
+Une même fonction, `charger_base`, pour les quatre réseaux du labo 6 ; l'entraînement reste dans le labo.
+"""
+
+import hashlib
+import os
+import threading
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import applications
+
+from outils.donnees import dossier_datas
+from outils.fichiers import RACINE, ecriture_atomique
+
+
+class PoidsAbsents(FileNotFoundError):
+    """Les poids d'un réseau ne sont ni là ni téléchargeables : le message dit lesquels et où les mettre."""
+
+
+class Famille(NamedTuple):
+    """Un réseau : comment le construire, préparer ses images, où couper, quel fichier de poids."""
+
+    construire: callable
+    preparer: callable  # le preprocess_input de sa famille
+    coupe: str  # la dernière couche gelée : au-delà, le dernier étage
+    fichier: str
+    octets: int
+    md5: str | None
+    adresse: str
+
+
+_DEPOT = "https://storage.googleapis.com/tensorflow/keras-applications"
+FAMILLES = {
+    "VGG16": Famille(
+        applications.VGG16,
+        applications.vgg16.preprocess_input,
+        "block4_pool",
+        "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        58_889_256,
+        "6d6bbae143d832006294945121d1f1fc",
+        f"{_DEPOT}/vgg16/",
+    ),
+    "ResNet50": Famille(
+        applications.ResNet50,
+        applications.resnet50.preprocess_input,
+        "conv4_block6_out",
+        "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        94_765_736,
+        "4d473c1dd8becc155b73f8504c6f6626",
+        f"{_DEPOT}/resnet/",
+    ),
+    "InceptionV3": Famille(
+        applications.InceptionV3,
+        applications.inception_v3.preprocess_input,
+        "mixed8",
+        "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        87_910_968,
+        "bcbd6486424b2319ff4ef7d526e38f63",
+        f"{_DEPOT}/inception_v3/",
+    ),
+    "MobileNet": Famille(
+        lambda **options: applications.MobileNet(alpha=0.25, **options),
+        applications.mobilenet.preprocess_input,
+        "conv_pw_11_relu",
+        "mobilenet_2_5_224_tf_no_top.h5",
+        1_083_400,
+        None,
+        f"{_DEPOT}/mobilenet/",
+    ),
+}
+MOBILENET_ENTIER = "mobilenet_2_5_224_tf.h5"  # le même, avec ses 1 000 sorties (2,1 Mo)
+
+
+# --- Les poids ------------------------------------------------------------------------------------
+
+
+def dossier_poids():
+    """Dossier où Keras range les poids téléchargés : `KERAS_HOME/models`, sinon `~/.keras/models`."""
+    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
+
+
+def _joignable(adresse, delai):
+    """Vrai si `adresse` répond avant `delai` secondes, recherche de nom comprise."""
+    import requests
+
+    reponses = []
+
+    def demander():
+        try:
+            reponse = requests.head(adresse, timeout=delai, allow_redirects=True)
+            reponses.append(reponse.status_code == 200)
+        except requests.RequestException:
+            reponses.append(False)
+
+    fil = threading.Thread(target=demander, daemon=True)
+    fil.start()
+    fil.join(delai)  # une recherche de nom peut durer bien plus : on n'attend pas
+    return reponses == [True]
+
+
+def trouver_poids(nom, telecharger=True, fichier=None, delai=2):
+    """Chemin du fichier de poids du réseau `nom`, téléchargé et vérifié s'il manque et si on le permet.
+
+    `fichier` : un autre fichier du même réseau. Lève `PoidsAbsents` en moins de `delai` secondes environ.
+    """
+    famille = FAMILLES[nom]
+    fichier = fichier or famille.fichier
+    for dossier in (dossier_poids(), RACINE.parent / "shared" / "keras_home" / "models"):
+        if (dossier / fichier).is_file():
+            return _verifier_hdf5(dossier / fichier)
+    adresse = famille.adresse + fichier
+    raison = "rien n'est téléchargé en mode rapide" if not telecharger else "serveur injoignable"
+    if telecharger and _joignable(adresse, delai):
+        try:
+            return _telecharger(
+                adresse, fichier, famille.md5 if fichier == famille.fichier else None
+            )
+        except (OSError, ValueError) as erreur:  # réseau coupé, disque plein, fichier abîmé
+            raison = f"téléchargement raté : {type(erreur).__name__}"
+    taille = f"{famille.octets / 1e6:.0f} Mo, " if fichier == famille.fichier else ""
+    raise PoidsAbsents(
+        f"{nom} : les poids ImageNet ne sont pas là ({raison}).\n"
+        f"  Il manque : {fichier} ({taille}{adresse})\n"
+        f"  Remède    : connectez-vous et relancez, ou posez ce fichier dans « {_court(dossier_poids())} »\n"
+        "              (la variable KERAS_HOME choisit un autre dossier : KERAS_HOME/models)."
+    )
+
+
+def _verifier_hdf5(chemin):
+    import h5py
+
+    try:
+        with h5py.File(chemin):
+            return chemin
+    except OSError as erreur:  # page web enregistrée sous ce nom, copie interrompue
+        raise PoidsAbsents(
+            f"« {chemin.name} » n'est pas un fichier de poids entier ({chemin.stat().st_size} octets).\n"
+            f"  Remède : supprimez-le de « {_court(chemin.parent)} », puis relancez ou reposez-le."
+        ) from erreur
+
+
+def _telecharger(adresse, fichier, md5):
+    import pooch
+
+    pooch.get_logger().setLevel("WARNING")
+    barre = pooch.HTTPDownloader(progressbar=True, timeout=10)
+    recu = pooch.retrieve(adresse, md5 and f"md5:{md5}", fichier, dossier_poids(), downloader=barre)
+    return Path(recu)
+
+
+def _court(dossier):
+    chez_soi = dossier.is_relative_to(Path.home())
+    return f"~/{dossier.relative_to(Path.home()).as_posix()}" if chez_soi else str(dossier)
+
+
+# --- La base --------------------------------------------------------------------------------------
+
+
+def charger_base(nom, cote=224, poids="imagenet", telecharger=True):
+    """Base d'un réseau de `FAMILLES`, gelée, sans ses 1 000 sorties : (n, cote, cote, 3) → (n, caractéristiques).
+
+    `poids` : « imagenet », un chemin, ou None (au hasard : pour voir les formes et le coût).
+    Lève `KeyError` si le nom est inconnu, `PoidsAbsents` si les poids manquent.
+    """
+    chemin = trouver_poids(nom, telecharger) if poids == "imagenet" else poids
+    base = FAMILLES[nom].construire(
+        include_top=False,
+        weights=chemin and str(chemin),
+        input_shape=(cote, cote, 3),
+        pooling="avg",  # la moyenne de chaque carte : un nombre par carte
+    )
+    base.trainable = False
+    return base
+
+
+def degeler_apres(base, coupe):
+    """Rend entraînable ce qui suit la couche nommée `coupe`, sauf les normalisations ; rend le nombre de couches.
+
+    Une `BatchNormalization` non entraînable garde ses moyennes d'ImageNet : peu de photos les abîmeraient.
+    """
+    debut = base.layers.index(base.get_layer(coupe))
+    base.trainable = True
+    for rang, couche in enumerate(base.layers):
+        normalisation = isinstance(couche, keras.layers.BatchNormalization)
+        couche.trainable = rang > debut and not normalisation
+    return sum(bool(couche.trainable_weights) for couche in base.layers)
+
+
+def multiplications(modele):
+    """Nombre de multiplications pour une image : convolutions et couches denses (le reste ne compte guère)."""
+    total = 0
+    for couche in modele._flatten_layers(include_self=False, recursive=True):
+        if isinstance(couche, keras.layers.DepthwiseConv2D | keras.layers.Conv2D):
+            total += int(np.prod(couche.output.shape[1:3])) * int(np.prod(couche.kernel.shape))
+        elif isinstance(couche, keras.layers.Dense):
+            total += int(np.prod(couche.kernel.shape))
+    return total
+
+
+def empreinte_poids(modele):
+    """Résumé (texte) des poids d'un réseau : deux réseaux aux mêmes poids ont le même."""
+    resume = hashlib.blake2b(digest_size=8)
+    for poids in modele.get_weights():
+        resume.update(np.ascontiguousarray(poids))
+    return resume.hexdigest()
+
+
+# --- Les caractéristiques, calculées une fois -----------------------------------------------------
+
+
+def _empreinte(images, cle):
+    resume = hashlib.blake2b(repr((cle, images.shape, str(images.dtype))).encode(), digest_size=16)
+    resume.update(np.ascontiguousarray(images))
+    return resume.hexdigest()
+
+
+def caracteristiques(calculer, images, cle, dossier=None):
+    """`calculer(images)`, ou sa valeur gardée dans `dossier` si ces images y sont déjà passées.
+
+    `images` : uint8 (n, h, l, 3) ; `cle` : ce qui identifie le calcul (réseau, poids, réglages). Le cache est
+    reconnu aux pixels et à la clé, pas aux noms des fichiers ; abîmé ou non inscriptible, on recalcule.
+    """
+    dossier = Path(dossier or dossier_datas() / "caracteristiques")
+    chemin = dossier / f"{_empreinte(images, cle)}.npz"
+    if chemin.is_file():
+        try:
+            with np.load(chemin, allow_pickle=False) as contenu:
+                return contenu["x"]
+        except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as erreur:
+            warnings.warn(f"Cache illisible ({erreur}) : il est refait.", stacklevel=2)
+    x = np.asarray(calculer(images))
+    try:
+        with ecriture_atomique(chemin) as provisoire:
+            np.savez(provisoire, x=x)
+    except OSError as erreur:
+        warnings.warn(f"Pas de cache : {erreur}", stacklevel=2)
+    return x

@@ -1,0 +1,242 @@
+"""Réseaux pré-entraînés : formes, gel, coût, poids absents ou retrouvés, caractéristiques calculées une fois."""
+
+import hashlib
+import socket
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from outils import chiens, figures, transfert
+from outils.preparation import preparer_couleur
+
+# Paramètres, caractéristiques, millions de multiplications (à 224 pixels), paramètres du dernier étage.
+ATTENDUS = {
+    "VGG16": (14_714_688, 512, 15_347, 7_079_424),
+    "ResNet50": (23_587_712, 2048, 3_856, 14_953_472),
+    "InceptionV3": (21_802_784, 2048, 2_836, 11_108_352),
+    "MobileNet": (218_544, 256, 41, 101_760),
+}
+
+
+def nombres(poids):
+    return sum(int(np.prod(p.shape)) for p in poids)
+
+
+@pytest.mark.parametrize("nom", ATTENDUS)
+def test_forme_cout_et_gel(nom):
+    parametres, dimension, millions, affinables = ATTENDUS[nom]
+    base = transfert.charger_base(nom, poids=None)
+    assert base.output_shape == (None, dimension)
+    assert base.count_params() == parametres
+    assert base.trainable_weights == []
+    assert round(transfert.multiplications(base) / 1e6) == millions
+    transfert.degeler_apres(base, transfert.FAMILLES[nom].coupe)
+    assert nombres(base.trainable_weights) == affinables
+    normalisations = [c for c in base.layers if isinstance(c, layers.BatchNormalization)]
+    assert len(normalisations) > 0 or nom == "VGG16"
+    assert not any(c.trainable for c in normalisations)
+
+
+def test_le_cout_d_un_petit_reseau_compte_a_la_main():
+    couches = [keras.Input((8, 8, 3)), layers.Conv2D(4, 3), layers.DepthwiseConv2D(3)]
+    interieur = keras.Sequential(couches)
+    reseau = keras.Sequential([interieur, layers.Flatten(), layers.Dense(5)])
+    reseau.build((None, 8, 8, 3))
+    attendu = 6 * 6 * (3 * 3 * 3 * 4) + 4 * 4 * (3 * 3 * 4) + (4 * 4 * 4) * 5
+    assert transfert.multiplications(reseau) == attendu
+
+
+def test_un_affinage_ne_touche_ni_la_base_gelee_ni_les_normalisations():
+    keras.utils.set_random_seed(0)
+    base = transfert.charger_base("MobileNet", cote=32, poids=None)
+    coupe = transfert.FAMILLES["MobileNet"].coupe
+    transfert.degeler_apres(base, coupe)
+    debut = base.layers.index(base.get_layer(coupe))
+    for (
+        couche
+    ) in base.layers:  # des poids au hasard s'éteignent de couche en couche : on les grossit
+        if not isinstance(couche, layers.BatchNormalization):
+            couche.set_weights([4 * poids for poids in couche.get_weights()])
+    avant = [[np.copy(p) for p in couche.get_weights()] for couche in base.layers]
+    reseau = keras.Sequential([base, layers.Dense(3, activation="softmax")])
+    reseau.compile("adam", "sparse_categorical_crossentropy")
+    images = np.random.default_rng(0).uniform(-1, 1, (16, 32, 32, 3)).astype("float32")
+    reseau.fit(images, np.arange(16) % 3, epochs=2, verbose=0)
+    changees = {
+        rang
+        for rang, (couche, anciens) in enumerate(zip(base.layers, avant, strict=True))
+        if any(not np.array_equal(a, b) for a, b in zip(anciens, couche.get_weights(), strict=True))
+    }
+    attendues = {
+        rang
+        for rang, couche in enumerate(base.layers)
+        if rang > debut and couche.weights and not isinstance(couche, layers.BatchNormalization)
+    }
+    assert changees == attendues and len(attendues) == 4
+
+
+def test_mobilenet_aux_vrais_poids_separe_les_races():
+    try:
+        base = transfert.charger_base("MobileNet", telecharger=False)
+    except transfert.PoidsAbsents as absents:
+        pytest.skip(str(absents).splitlines()[0])
+    dossier = chiens.trouver_chiens()
+    if dossier is None:
+        pytest.skip("les photos de chiens ne sont pas là")
+    photos = chiens.manifeste_chiens(dossier).groupby("class").head(14).reset_index(drop=True)
+    images = np.concatenate([preparer_couleur(c, 224) for c in photos["path"]]) * 255
+    x = np.asarray(base(transfert.FAMILLES["MobileNet"].preparer(images), training=False))
+    x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-6)
+    y = photos["class"].to_numpy()
+    ecarts = np.linalg.norm(x[:, None] - x[None], axis=2) + 1e6 * np.eye(len(x))
+    assert np.mean(y[ecarts.argmin(axis=1)] == y) > 0.7  # le plus proche voisin ; au hasard : 0,33
+
+
+# --- Les poids absents ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sans_poids(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(transfert, "RACINE", tmp_path / "depot")
+
+    def adresse(base):
+        famille = transfert.FAMILLES["ResNet50"]
+        monkeypatch.setitem(transfert.FAMILLES, "ResNet50", famille._replace(adresse=base))
+
+    return adresse
+
+
+@pytest.mark.parametrize("telecharger", [False, True])
+def test_des_poids_absents_disent_lesquels_combien_et_ou_les_mettre(
+    sans_poids, tmp_path, telecharger
+):
+    sans_poids("http://127.0.0.1:9/")
+    with pytest.raises(transfert.PoidsAbsents) as absents:
+        transfert.charger_base("ResNet50", telecharger=telecharger)
+    message = str(absents.value)
+    assert transfert.FAMILLES["ResNet50"].fichier in message and "95 Mo" in message
+    assert str(tmp_path / "keras" / "models") in message and "KERAS_HOME" in message
+    assert ("injoignable" in message) == telecharger
+
+
+@pytest.mark.parametrize(
+    "contenu", [b"", b"<html>connexion</html>", b"\x89HDF\r\n\x1a\n" + b"\0" * 90]
+)
+def test_un_fichier_de_poids_abime_est_dit(sans_poids, tmp_path, contenu):
+    chemin = tmp_path / "keras" / "models" / transfert.FAMILLES["ResNet50"].fichier
+    chemin.parent.mkdir(parents=True)
+    chemin.write_bytes(contenu)
+    with pytest.raises(transfert.PoidsAbsents, match="supprimez-le"):
+        transfert.charger_base("ResNet50")
+
+
+def test_un_serveur_muet_ne_bloque_pas(sans_poids):
+    with socket.create_server(("127.0.0.1", 0)) as muet:  # accepte, ne répond jamais
+        sans_poids(f"http://127.0.0.1:{muet.getsockname()[1]}/")
+        with pytest.raises(transfert.PoidsAbsents, match="injoignable"):
+            transfert.trouver_poids("ResNet50", delai=0.2)
+
+
+class Serveur(BaseHTTPRequestHandler):
+    def do_HEAD(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "12")
+        self.end_headers()
+
+    def do_GET(self):
+        self.do_HEAD()
+        self.wfile.write(b"douze octets")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("bon", [True, False])
+def test_des_poids_telecharges_sont_verifies(sans_poids, tmp_path, monkeypatch, bon):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Serveur) as http:
+        Thread(target=http.serve_forever, daemon=True).start()
+        sans_poids(f"http://127.0.0.1:{http.server_port}/")
+        if bon:
+            md5 = hashlib.md5(b"douze octets").hexdigest()
+            famille = transfert.FAMILLES["ResNet50"]._replace(md5=md5)
+            monkeypatch.setitem(transfert.FAMILLES, "ResNet50", famille)
+            chemin = transfert.trouver_poids("ResNet50")
+            assert chemin.read_bytes() == b"douze octets"
+            assert chemin.parent == tmp_path / "keras" / "models"
+        else:
+            with pytest.raises(transfert.PoidsAbsents, match="téléchargement raté"):
+                transfert.trouver_poids("ResNet50")
+        http.shutdown()
+    # Un fichier qui n'est pas le bon n'est pas gardé sous son nom.
+    assert len(list((tmp_path / "keras" / "models").iterdir())) == bon
+
+
+# --- Le cache des caractéristiques ------------------------------------------------------------
+
+
+@pytest.fixture
+def compteur():
+    def calculer(images):
+        calculer.appels += 1
+        return images.reshape(len(images), -1).astype("float32").mean(axis=1, keepdims=True)
+
+    calculer.appels = 0
+    return calculer
+
+
+IMAGES = np.arange(4 * 2 * 2 * 3, dtype="uint8").reshape(4, 2, 2, 3)
+
+
+def test_les_caracteristiques_sont_calculees_une_fois(compteur, tmp_path):
+    for _ in range(3):
+        x = transfert.caracteristiques(compteur, IMAGES, ("réseau", 1), tmp_path)
+        assert x.shape == (4, 1) and x.dtype == np.float32
+    assert compteur.appels == 1
+    assert np.array_equal(x, compteur(IMAGES))
+
+
+def test_d_autres_pixels_ou_un_autre_reseau_refont_le_calcul(compteur, tmp_path):
+    autres = IMAGES.copy()
+    autres[3, 1, 1, 2] += 1
+    transfert.caracteristiques(compteur, IMAGES, ("réseau", 1), tmp_path)
+    transfert.caracteristiques(compteur, autres, ("réseau", 1), tmp_path)
+    transfert.caracteristiques(compteur, IMAGES, ("réseau", 2), tmp_path)
+    # mêmes octets, autre forme
+    transfert.caracteristiques(compteur, IMAGES.reshape(2, 4, 2, 3), ("réseau", 1), tmp_path)
+    assert compteur.appels == 4
+
+
+@pytest.mark.parametrize("contenu", [b"", b"abc", b"PK\x03\x04" + b"\0" * 50])
+def test_un_cache_abime_est_refait(compteur, tmp_path, contenu):
+    attendu = transfert.caracteristiques(compteur, IMAGES, "a", tmp_path)
+    next(tmp_path.glob("*.npz")).write_bytes(contenu)
+    with pytest.warns(UserWarning, match="il est refait"):
+        assert np.array_equal(transfert.caracteristiques(compteur, IMAGES, "a", tmp_path), attendu)
+    transfert.caracteristiques(compteur, IMAGES, "a", tmp_path)
+    assert compteur.appels == 2
+
+
+def test_sans_droit_d_ecrire_on_calcule_quand_meme(compteur, tmp_path):
+    (tmp_path / "fichier").write_bytes(b"")
+    with pytest.warns(UserWarning, match="Pas de cache"):
+        x = transfert.caracteristiques(compteur, IMAGES, "a", tmp_path / "fichier")
+    assert x.shape == (4, 1)
+
+
+def test_l_empreinte_des_poids_distingue_deux_reseaux():
+    un, deux = (keras.Sequential([keras.Input((3,)), layers.Dense(2)]) for _ in range(2))
+    assert transfert.empreinte_poids(un) != transfert.empreinte_poids(deux)
+    deux.set_weights(un.get_weights())
+    assert transfert.empreinte_poids(un) == transfert.empreinte_poids(deux)
+
+
+def test_la_mosaique_range_les_images_ligne_par_ligne():
+    images = np.arange(16, dtype="uint8")[:, None, None, None] * np.ones((1, 2, 3, 3), "uint8")
+    mosaique = figures.mosaique(images)
+    assert mosaique.shape == (4, 24, 3)
+    assert mosaique[0, ::3, 0].tolist() == list(range(8)) and mosaique[2, 3, 0] == 9
