@@ -24,7 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import pandas as pd  # noqa: E402
 from cellules import executer_cellules  # noqa: E402
-from resultats import ajouter_resultats  # noqa: E402
+from resultats import ajouter_resultats, deja_mesure  # noqa: E402
 
 CELLULES = (
     *("imports", "parametres", "donnees", "reseau", "flux", "entrainer-publie"),
@@ -118,13 +118,6 @@ def pistes(labo, etude, graine):
     return {nom: (*quoi, IMAGES_PISTES, EPOQUES_PISTES) for nom, quoi in essais.items()}
 
 
-def deja_mesure(cle):
-    if not RESULTATS.is_file():
-        return False
-    lignes = pd.read_csv(RESULTATS).to_dict("records")
-    return any(cle.items() <= ligne.items() for ligne in lignes)
-
-
 def evaluer(labo, reseau, etude):
     """Précision, précision moyennée sur les retournements, puis (frontière) mesures macro sur le test."""
     jeu = "test" if etude == "frontière" else "validation"
@@ -149,11 +142,13 @@ def mesurer(etudes, graines, minutes):
     limite = time.monotonic() + 60 * minutes
     for graine in graines:
         for etude in etudes:
-            frontiere = publies(labo, graine) | notres(labo, graine)
-            essais = frontiere if etude == "frontière" else pistes(labo, etude, graine)
+            if etude == "frontière":
+                essais = publies(labo, graine) | notres(labo, graine)
+            else:
+                essais = pistes(labo, etude, graine)
             for nom, (creer, entrainer, images, epoques) in essais.items():
                 cle = {"étude": etude, "essai": nom, "graine": graine}
-                if deja_mesure(cle):
+                if deja_mesure(cle, RESULTATS):
                     continue
                 if time.monotonic() > limite:
                     return

@@ -12,3 +12,11 @@ def ajouter_resultats(tableau, resultats):
         tableau = pd.concat([pd.read_csv(resultats), tableau])
     with ecriture_atomique(resultats) as chemin:
         tableau.to_csv(chemin, index=False)
+
+
+def deja_mesure(cle, resultats):
+    """Vrai si une ligne du CSV `resultats` (Path) a toutes les valeurs de `cle` (dict colonne: valeur)."""
+    if not resultats.is_file():
+        return False
+    lignes = pd.read_csv(resultats).to_dict("records")
+    return any(cle.items() <= ligne.items() for ligne in lignes)

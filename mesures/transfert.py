@@ -25,7 +25,7 @@ from pathlib import Path
 
 import pandas as pd
 from cellules import executer_cellules
-from resultats import ajouter_resultats
+from resultats import ajouter_resultats, deja_mesure
 
 RESULTATS = Path(__file__).resolve().parent / "transfert.csv"
 GROS = ("VGG16", "ResNet50", "InceptionV3")
@@ -127,8 +127,7 @@ def principal():
                 f"Essai inconnu : « {demande} ». Attendu : {', '.join(ESSAIS)} ; ou essai:graine."
             )
         graine = int(graine or 0)
-        fait = pd.read_csv(RESULTATS) if RESULTATS.is_file() else pd.DataFrame()
-        if len(fait) and ((fait["essai"] == essai) & (fait["graine"] == graine)).any():
+        if deja_mesure({"essai": essai, "graine": graine}, RESULTATS):
             continue
         try:
             ligne = mesurer(essai, graine)
