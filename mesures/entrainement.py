@@ -29,7 +29,7 @@ from resultats import ajouter_resultats, deja_mesure  # noqa: E402
 CELLULES = (
     *("imports", "parametres", "donnees", "reseau", "flux", "entrainer-publie"),
     *("augmentations", "bruits", "enchainer", "cinq", "cycle", "entrainer-notre"),
-    *("etape", "trier", "moyenner"),
+    *("etape", "phases", "trier", "moyenner"),
 )
 IMAGES_PISTES, EPOQUES_PISTES, LARGEUR_PISTES = 12_000, 12, 16
 
@@ -64,10 +64,10 @@ def notres(labo, graine):
             reseau, labo["X"], labo["y"], pas, graine=graine
         )
 
-    cinq = labo["cinq_convolutions"]
+    cinq, court, long = (labo[n] for n in ("cinq_convolutions", "PAS_NOTRES", "PAS_LONGS"))
     return {
-        f"5 conv, {n} lots": (cinq, en_triant(n), 60_000, None)
-        for n in (labo["PAS_NOTRES"], labo["PAS_LONGS"])
+        f"5 conv, {court} lots": (cinq, en_triant(court), 60_000, None),
+        f"6 conv, {long} lots": (lambda: cinq(de_plus=1), en_triant(long), 60_000, None),
     }
 
 
@@ -99,13 +99,20 @@ def pistes(labo, etude, graine):
         pas = IMAGES_PISTES * EPOQUES_PISTES // labo["LOT_NOTRE"]
         adamw = lambda: labo["keras"].optimizers.AdamW(labo["un_cycle"](pas), weight_decay=0.05)  # noqa: E731
 
-        def trier(part, optimiseur=lambda: None):
+        def trier(part, optimiseur=lambda: None, lots=pas, phases=labo["PHASES"][2:]):
             return lambda reseau: labo["entrainer_en_triant"](
-                reseau, X, y, pas, part, graine, optimiseur()
+                reseau, X, y, lots, part, graine, optimiseur(), phases
             )
 
         essais = {f"écarter {part:.0%}": (petit, trier(part)) for part in (0, 0.5, 0.7, 0.85)}
         essais |= {"écarter 70%, AdamW seul": (petit, trier(0.7, adamw))}
+        essais |= {
+            f"écarter 70%, images réduites, {lots} lots": (
+                petit,
+                trier(0.7, lots=lots, phases=labo["PHASES"]),
+            )
+            for lots in (pas, pas * 3 // 2)
+        }
     else:
         essais = {
             f"2 conv + 2 FC, {neurones} neurones": (
