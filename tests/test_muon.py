@@ -62,3 +62,9 @@ def test_hors_des_noyaux_c_est_adamw():
         poids.append([np.asarray(v) for v in modele.trainable_variables])
     for muon, adamw in zip(*poids, strict=True):
         assert np.allclose(muon, adamw) == (muon.ndim != 4)
+
+
+def test_la_configuration_refait_le_meme_optimiseur():
+    refait = Muon.from_config(Muon(1e-2, rapport=7.0, inertie=0.8).get_config())
+    assert (refait.rapport, refait.inertie) == (7.0, 0.8)
+    assert float(refait.learning_rate) == pytest.approx(1e-2)

@@ -53,3 +53,6 @@ class Muon(keras.optimizers.AdamW):
         noyau = noyau * (min(noyau.shape) ** 0.5 / ops.norm(noyau))
         pas = self.rapport * ops.cast(learning_rate, variable.dtype)
         self.assign(variable, ops.reshape(noyau - pas * orthogonaliser(elan), variable.shape))
+
+    def get_config(self):
+        return super().get_config() | {"rapport": self.rapport, "inertie": self.inertie}
