@@ -2,8 +2,9 @@
 
     python mesures/entrainement.py [étude …] [--graines 1 2 3] [--minutes 60]
 
-Études : « frontière » (jeu complet, mesuré sur le test), puis « augmentation », « taux », « taille » et
-« tri » (12 000 images, 12 époques, mesurées sur la validation). Par défaut, toutes. Le code mesuré est celui des
+Études : « frontière » (jeu complet, mesuré sur le test), « augmentation », « taux », « taille » et « tri »
+(12 000 images, 12 époques, mesurées sur la validation), « départ » (50 000 images, même durée de calcul, petites
+images au début ou non, validation). Par défaut, toutes. Le code mesuré est celui des
 cellules de deux_convolutions.ipynb. Les résultats s'ajoutent à mesures/entrainement.csv ; une ligne déjà
 mesurée n'est pas refaite, si bien qu'une interruption ne coûte que l'entraînement en cours ; avec
 `--minutes`, plus aucun ne commence passé ce délai.
@@ -69,6 +70,22 @@ def notres(labo, graine):
         f"5 conv, {court} lots": (cinq, en_triant(court), 60_000, None),
         f"6 conv, {long} lots": (lambda: cinq(de_plus=1), en_triant(long), 60_000, None),
     }
+
+
+def departs(labo, graine):
+    """Notre réseau, autant de calcul : toujours en 28 pixels, ou d'abord en plus petit."""
+    X, y = (labo[nom] for nom in ("X_apprentissage", "y_apprentissage"))
+
+    def entrainer(pas, phases):
+        return lambda reseau: labo["entrainer_en_triant"](
+            reseau, X, y, pas, graine=graine, phases=phases
+        )
+
+    essais = {
+        "28 px, 2000 lots": entrainer(2_000, labo["PHASES"][2:]),
+        "16, 20 puis 28 px, 3000 lots": entrainer(3_000, labo["PHASES"]),
+    }
+    return {nom: (labo["cinq_convolutions"], quoi, 50_000, None) for nom, quoi in essais.items()}
 
 
 def pistes(labo, etude, graine):
@@ -151,6 +168,8 @@ def mesurer(etudes, graines, minutes):
         for etude in etudes:
             if etude == "frontière":
                 essais = publies(labo, graine) | notres(labo, graine)
+            elif etude == "départ":
+                essais = departs(labo, graine)
             else:
                 essais = pistes(labo, etude, graine)
             for nom, (creer, entrainer, images, epoques) in essais.items():
@@ -198,7 +217,7 @@ def tableau(lignes):
 
 
 if __name__ == "__main__":
-    toutes = ["frontière", "augmentation", "taux", "taille", "tri"]
+    toutes = ["frontière", "augmentation", "taux", "taille", "tri", "départ"]
     arguments = argparse.ArgumentParser(description="Mesure les entraînements du labo 3.")
     arguments.add_argument(
         "etudes", nargs="*", default=toutes, metavar="étude", help="|".join(toutes)
