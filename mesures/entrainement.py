@@ -66,10 +66,9 @@ def notres(labo, graine):
         )
 
     cinq, court, long = (labo[n] for n in ("cinq_convolutions", "PAS_NOTRES", "PAS_LONGS"))
-    return {
-        f"5 conv, {court} lots": (cinq, en_triant(court), 60_000, None),
-        f"6 conv, {long} lots": (lambda: cinq(de_plus=1), en_triant(long), 60_000, None),
-    }
+    six = lambda: cinq(de_plus=1)  # noqa: E731
+    essais = {f"6 conv, {pas} lots": (six, en_triant(pas), 60_000, None) for pas in (court, long)}
+    return {"5 conv, 6200 lots": (cinq, en_triant(6_200), 60_000, None)} | essais
 
 
 def departs(labo, graine):
