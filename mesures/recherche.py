@@ -67,7 +67,7 @@ def avec_keras_tuner(objectif, secondes, graine):
     limite = time.monotonic() + secondes
 
     class Recherche(keras_tuner.Tuner):
-        def run_trial(self, trial):
+        def run_trial(self, trial, verbose):
             return objectif(EssaiKerasTuner(trial))
 
         def on_trial_end(self, trial):
@@ -84,7 +84,7 @@ def avec_keras_tuner(objectif, secondes, graine):
     with tempfile.TemporaryDirectory() as dossier:
         recherche = Recherche(oracle, directory=dossier, project_name="labo3")
         recherche.search(verbose=0)
-    return [essai.score for essai in oracle.trials.values()], 0
+    return [e.score for e in oracle.trials.values() if e.score is not None], 0
 
 
 def mesurer(minutes, graines):
