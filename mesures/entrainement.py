@@ -57,32 +57,31 @@ def publies(labo, graine):
     }
 
 
+def en_triant(labo, X, y, pas, graine, optimiseur=lambda: None, **options):
+    """L'entraînement du labo, prêt à recevoir un réseau ; l'optimiseur n'est créé qu'à ce moment."""
+    return lambda reseau: labo["entrainer_en_triant"](
+        reseau, X, y, pas, graine=graine, optimiseur=optimiseur(), **options
+    )
+
+
 def notres(labo, graine):
     """Les nôtres, sur les 60 000 images : rien n'y est plus à choisir."""
 
-    def en_triant(pas):
-        return lambda reseau: labo["entrainer_en_triant"](
-            reseau, labo["X"], labo["y"], pas, graine=graine
-        )
+    def entrainer(pas):
+        return en_triant(labo, labo["X"], labo["y"], pas, graine)
 
     cinq, court, long = (labo[n] for n in ("cinq_convolutions", "PAS_NOTRES", "PAS_LONGS"))
     six = lambda: cinq(de_plus=1)  # noqa: E731
-    essais = {f"6 conv, {pas} lots": (six, en_triant(pas), 60_000, None) for pas in (court, long)}
-    return {"5 conv, 6200 lots": (cinq, en_triant(6_200), 60_000, None)} | essais
+    essais = {f"6 conv, {pas} lots": (six, entrainer(pas), 60_000, None) for pas in (court, long)}
+    return {"5 conv, 6200 lots": (cinq, entrainer(6_200), 60_000, None)} | essais
 
 
 def departs(labo, graine):
     """Notre réseau, autant de calcul : toujours en 28 pixels, ou d'abord en plus petit."""
     X, y = (labo[nom] for nom in ("X_apprentissage", "y_apprentissage"))
-
-    def entrainer(pas, phases):
-        return lambda reseau: labo["entrainer_en_triant"](
-            reseau, X, y, pas, graine=graine, phases=phases
-        )
-
     essais = {
-        "28 px, 2000 lots": entrainer(2_000, labo["PHASES"][2:]),
-        "16, 20 puis 28 px, 3000 lots": entrainer(3_000, labo["PHASES"]),
+        "28 px, 2000 lots": en_triant(labo, X, y, 2_000, graine, phases=labo["PHASES"][2:]),
+        "16, 20 puis 28 px, 3000 lots": en_triant(labo, X, y, 3_000, graine),
     }
     return {nom: (labo["cinq_convolutions"], quoi, 50_000, None) for nom, quoi in essais.items()}
 
@@ -115,18 +114,13 @@ def pistes(labo, etude, graine):
         pas = IMAGES_PISTES * EPOQUES_PISTES // labo["LOT_NOTRE"]
         adamw = lambda: labo["keras"].optimizers.AdamW(labo["un_cycle"](pas), weight_decay=0.05)  # noqa: E731
 
-        def trier(part, optimiseur=lambda: None, lots=pas, phases=labo["PHASES"][2:]):
-            return lambda reseau: labo["entrainer_en_triant"](
-                reseau, X, y, lots, part, graine, optimiseur(), phases
-            )
+        def trier(part, lots=pas, phases=labo["PHASES"][2:], **options):
+            return en_triant(labo, X, y, lots, graine, ecarter=part, phases=phases, **options)
 
         essais = {f"écarter {part:.0%}": (petit, trier(part)) for part in (0, 0.5, 0.7, 0.85)}
-        essais |= {"écarter 70%, AdamW seul": (petit, trier(0.7, adamw))}
+        essais |= {"écarter 70%, AdamW seul": (petit, trier(0.7, optimiseur=adamw))}
         essais |= {
-            f"écarter 70%, images réduites, {lots} lots": (
-                petit,
-                trier(0.7, lots=lots, phases=labo["PHASES"]),
-            )
+            f"écarter 70%, images réduites, {lots} lots": (petit, trier(0.7, lots, labo["PHASES"]))
             for lots in (pas, pas * 3 // 2)
         }
     else:
