@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import json
-import os
 import warnings
 import zlib
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from outils.fichiers import RACINE, ecriture_atomique
+from outils.fichiers import RACINE, DonneesInvalides, dossier_datas, ecriture_atomique
 
 CLASSES = (
     "Un T-shirt/haut",
@@ -59,17 +58,8 @@ UBYTE = {
 }
 
 
-class DonneesInvalides(ValueError):
-    """Un fichier de données est abîmé : le message dit lequel, ce qui est trouvé, attendu, que faire."""
-
-
 class DonneesDessinees(UserWarning):
     """Les données réelles manquent : un jumeau dessiné par le code les remplace."""
-
-
-def dossier_datas():
-    """Dossier des données : `LABO_DATAS` si cette variable d'environnement existe, sinon `datas/`."""
-    return Path(os.environ.get("LABO_DATAS") or RACINE / "datas").expanduser()
 
 
 def _nom_court(chemin):
