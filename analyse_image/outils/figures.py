@@ -255,14 +255,21 @@ def explorer_fenetres(image, filtre, resultat):
 
 
 def dessiner_chaine(modele, titre=""):
-    """Dessine la chaîne des couches d'un réseau : une pile de cartes par couche, ses dimensions, ses paramètres."""
-    couches = [("Entrée", modele.input_shape[1:], 0)]
-    couches += [
-        (c.__class__.__name__, c.output.shape[1:], c.count_params())
-        for c in modele.layers
-        if c.__class__.__name__
-        not in ("Dropout", "BatchNormalization", "Activation", "ReLU", "Rescaling")
-    ]
+    """Dessine la chaîne des couches d'un réseau : une pile de cartes par couche, ses dimensions, ses paramètres.
+
+    `modele` : un réseau Keras, ou la liste de ses couches : (nom, forme de la sortie, nombre de paramètres).
+    """
+    muettes = ("Dropout", "BatchNormalization", "Activation", "ReLU", "Rescaling")
+    if isinstance(modele, list):
+        couches, tues = modele, 0
+    else:
+        couches = [("Entrée", modele.input_shape[1:], 0)]
+        couches += [
+            (c.__class__.__name__, c.output.shape[1:], c.count_params())
+            for c in modele.layers
+            if c.__class__.__name__ not in muettes
+        ]
+        tues = 1 + len(modele.layers) - len(couches)
     _, axe = plt.subplots(figsize=(1.55 * len(couches) + 0.5, 3.4))
     for i, (nom, forme, parametres) in enumerate(couches):
         x = i * 1.5
@@ -304,7 +311,7 @@ def dessiner_chaine(modele, titre=""):
                 (x - 0.92, 0),
                 arrowprops={"arrowstyle": "->", "color": "#4a5568"},
             )
-    if len(couches) <= len(modele.layers):
+    if tues:
         note = "Les couches qui ne changent pas les dimensions (Dropout, BatchNormalization…) ne sont pas dessinées."
         axe.text(-0.8, -1.75, note, fontsize=8, color="#718096")
     axe.set(xlim=(-0.9, 1.5 * len(couches) - 0.5), ylim=(-1.8, 1.25), title=titre)
