@@ -21,7 +21,6 @@ from outils.fichiers import (
     dossier_inscriptible,
     dossiers_datas,
     est_parasite,
-    nom_court,
     refuser_fichier,
     telecharger,
     verrou,
@@ -284,5 +283,5 @@ def obtenir(nom, en_ligne=True, jumeau=None):
             if dossier is None:
                 annoncer_dessins(jeu.source, erreur, f"« {dessins.name} »", f"{jeu.remede}.")
                 return dessins, jeu.dessins
-    print(f"Données : {jeu.source}, dans « {nom_court(dossier)} »", flush=True)
+    print(f"Données : {jeu.source}", flush=True)
     return dossier, jeu.source
