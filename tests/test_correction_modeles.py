@@ -12,7 +12,7 @@ import pytest
 import remises
 from keras import layers
 
-from correction import modeles
+from correction import mesures_modeles
 from outils.reseaux import une_convolution
 
 JSON, POIDS = remises.REFERENCE / "modele.json", remises.REFERENCE / "modele.weights.h5"
@@ -184,7 +184,7 @@ def resultats(tmp_path_factory):
     fichiers = [Path(t[k]) for t in taches for k in ("json", "poids", "entier") if k in t]
     avant = [f.read_bytes() for f in fichiers]
     X, y = images()
-    resultats = modeles.examiner_tous(taches, dossier, X, y)
+    resultats = mesures_modeles.examiner_tous(taches, dossier, X, y)
     assert [f.read_bytes() for f in fichiers] == avant, "un fichier remis a été modifié"
     return resultats
 
@@ -231,10 +231,10 @@ def test_un_modele_qui_fige_ou_tue_le_processus_ne_coute_que_lui(tmp_path, monke
         "    open(sys.argv[4], 'a').write(json.dumps({'cle': t['cle'], 'charge': True}) + '\\n')\n"
     )
     faux.chmod(0o755)
-    monkeypatch.setattr(modeles.sys, "executable", str(faux))
-    monkeypatch.setattr(modeles, "DEMARRAGE", 0)
+    monkeypatch.setattr(mesures_modeles.sys, "executable", str(faux))
+    monkeypatch.setattr(mesures_modeles, "DEMARRAGE", 0)
     taches = [{"cle": cle} for cle in ("a", "mort", "b", "fige", "c")]
-    resultats = modeles.examiner_tous(
+    resultats = mesures_modeles.examiner_tous(
         taches, tmp_path, np.zeros(1), np.zeros(1), duree=2, ouvriers=1
     )
     assert {cle: r["charge"] for cle, r in resultats.items()} == {
@@ -251,7 +251,7 @@ def test_un_modele_qui_fige_ou_tue_le_processus_ne_coute_que_lui(tmp_path, monke
 
 
 def test_le_choix_du_modele_dans_une_remise(tmp_path):
-    from correction import faits
+    from correction.modeles_remis import trouver_modeles
 
     def choisir(*noms):
         shutil.rmtree(tmp_path / "r", ignore_errors=True)
@@ -260,8 +260,8 @@ def test_le_choix_du_modele_dans_une_remise(tmp_path):
             chemin.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(JSON if nom.endswith(".json") else POIDS, chemin)
         chemins = [Path(c) for c in sorted((tmp_path / "r").rglob("*")) if c.is_file()]
-        trouves = faits.trouver_modeles(chemins, tmp_path / "r")
-        return [(faits._montrer(c, tmp_path / "r"), c["exact"]) for c in trouves][:1]
+        trouves = trouver_modeles(chemins, tmp_path / "r")
+        return [(c["montre"], c["exact"]) for c in trouves][:1]
 
     assert choisir("modele/modele.json", "modele/modele.weights.h5", "autre/m.keras") == [
         ("modele/modele.json + modele/modele.weights.h5", True)
