@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 from correction import limites
+from outils.modele import json_pour_keras_anterieur
 
 JSON_MAX = 5_000_000
 POIDS_MAX = 600_000_000
@@ -118,14 +119,18 @@ def _reseau(texte):
         if version.startswith(("1.", "2.")) or "module" not in config:
             reseau = _ancien_reseau(config)
         else:
-            reseau = keras.models.model_from_json(json.dumps({**config, "compile_config": None}))
+            texte = json.dumps({**config, "compile_config": None})
+            reseau = keras.models.model_from_json(json_pour_keras_anterieur(texte))
         if reseau.count_params() > PARAMETRES_MAX:
             raise ModeleRefuse(f"{reseau.count_params()} paramètres : trop pour être mesuré ici")
     except ModeleRefuse:
         raise
     except Exception as erreur:  # Keras lève des types variés
-        raison = f"écrit par Keras {version}, " if version.startswith(("1.", "2.")) else ""
-        raise ModeleRefuse(f"{raison}architecture que Keras refuse ({_court(erreur)})") from erreur
+        ecrit = f", écrite par Keras {version}," if version else ""
+        raise ModeleRefuse(
+            f"architecture{ecrit} que Keras {keras.__version__} refuse ({_court(erreur)}) ; "
+            "sauvegardez de nouveau avec cette version"
+        ) from erreur
     return reseau, version
 
 
