@@ -239,9 +239,9 @@ def remise(dossier, classification=None, test=None, modele=True, image=True, gra
 
 
 def labos_resolus(dossier, transformer=lambda notebook, nom: notebook):
-    """Les deux premiers labos de ce dépôt, rendus comme par un étudiant ; rend le dossier."""
+    """Les labos 0 à 2 de ce dépôt, rendus comme par un étudiant ; rend le dossier."""
     dossier = Path(dossier)
-    for nom in ("classification.ipynb", "test_model.ipynb"):
+    for nom in ("convolution.ipynb", "classification.ipynb", "test_model.ipynb"):
         contenu = json.loads((RACINE / "analyse_image" / nom).read_text(encoding="utf-8"))
         ecrire(dossier / "analyse_image" / nom, transformer(contenu, nom))
     shutil.copytree(RACINE / "images", dossier / "images")

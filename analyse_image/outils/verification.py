@@ -109,7 +109,7 @@ def labo0_q1(noms):
 
 
 @question("ordre-0")
-def labo0_ordre(noms):
+def labo0_ordre_0(noms):
     for resumer, cote, attendue in RESUMES:
         trouvee = noms["sous_echantillonner"](CARTE_ESSAI, resumer, cote)
         verifier_tableau("sous_echantillonner(…)", trouvee, np.shape(attendue))
@@ -291,7 +291,7 @@ def labo1_q5(noms):
 
 
 @question("ordre-1")
-def labo1_ordre(noms):
+def labo1_ordre_1(noms):
     modele, origine = noms["modele"], noms["reseauNeurone1Convolution"]
     if modele is origine:
         raise Faux(
@@ -346,7 +346,7 @@ def _image_d_essai():
 
 
 @question("ordre-2")
-def labo2_ordre(noms):
+def labo2_ordre_2(noms):
     entree = verifier_tableau(
         "load_and_preprocess_image(…)",
         noms["load_and_preprocess_image"](_image_d_essai()),

@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 RACINE = Path(__file__).resolve().parents[2]
-NOTEBOOKS = ("analyse_image/classification.ipynb", "analyse_image/test_model.ipynb")
+NOTEBOOKS = tuple(
+    f"analyse_image/{nom}.ipynb" for nom in ("convolution", "classification", "test_model")
+)
 
 
 def cellules(nom):
