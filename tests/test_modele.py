@@ -1,6 +1,7 @@
 """Le modèle sur le disque : relu ailleurs à l'identique, ou un message qui dit pourquoi."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ from outils.modele import (
     ENTREE_COULEUR,
     ModeleInvalide,
     charger_modele,
+    json_pour_keras_anterieur,
     lire_fiche,
     modele_present,
     sauvegarder_modele,
@@ -211,3 +213,24 @@ def test_un_modele_d_un_keras_plus_recent_se_recharge(dossier, reseau):
     chemin.write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(ModeleInvalide):
         charger_modele(dossier)
+
+
+def test_le_json_pour_un_keras_anterieur_ne_perd_que_des_reglages_au_defaut():
+    initialiseur = {"class_name": "GlorotUniform", "config": {"seed": 3, "input_axes": None}}
+    couche = {"config": {"kernel_initializer": initialiseur, "renorm": True, "units": 10}}
+    allege = json.loads(json_pour_keras_anterieur("\ufeff" + json.dumps({"layers": [couche]})))
+    couche["config"]["kernel_initializer"]["config"] = {"seed": 3}
+    assert allege == {"layers": [couche]}  # un vrai réglage (renorm) n'est jamais perdu
+
+
+def test_le_json_ecrit_ne_contient_rien_que_keras_3_13_refuse(dossier):
+    texte = (dossier / "modele.json").read_text("utf-8")
+    assert not re.search("input_axes|renorm", texte)
+
+
+def test_le_json_pour_un_keras_anterieur_se_passe_de_tensorflow():
+    code = (
+        "import sys, outils.modele as m; m.json_pour_keras_anterieur('{}');"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=RACINE / "analyse_image")

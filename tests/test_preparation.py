@@ -370,6 +370,42 @@ def test_ni_chemin_ni_image():
         preparer_photo(3)
 
 
+FILS = """
+import threading, warnings
+from PIL import Image, ImageDraw
+import io
+from outils import preparation
+image = Image.effect_noise((64, 80), 90).convert("RGB")
+tampon = io.BytesIO()
+image.save(tampon, "JPEG")
+palette = image.quantize(8)
+palette.info["transparency"] = bytes(range(8))  # Pillow avertit quand il convertit
+avant = list(warnings.filters)
+for essai in range(20):
+    barriere = threading.Barrier(8)
+    def ouvrir(i):
+        barriere.wait()
+        for _ in range(10):
+            preparation.ouvrir_photo(palette if i % 2 else tampon.getvalue())
+    fils = [threading.Thread(target=ouvrir, args=(i,)) for i in range(8)]
+    [fil.start() for fil in fils]
+    [fil.join() for fil in fils]
+    assert warnings.filters == avant, f"essai {essai} : {warnings.filters[:2]}"
+minuscule = Image.new("RGB", (200, 256), "white")
+ImageDraw.Draw(minuscule).rectangle((95, 120, 103, 132), fill="navy")
+preparation.preparer_photo(minuscule)
+"""
+
+
+def test_ouvrir_des_photos_dans_des_fils_ne_fait_taire_aucun_avertissement():
+    sortie = subprocess.run(
+        [sys.executable, "-c", FILS], cwd=RACINE / "analyse_image", capture_output=True, text=True
+    )
+    assert sortie.returncode == 0, sortie.stderr
+    assert "PhotoDouteuse" in sortie.stderr
+    assert "PIL" not in sortie.stderr
+
+
 # --- Photos trompeuses : une entrée, et un avertissement ---------------------------------------------
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from outils import chiens, figures, transfert
+from outils import catalogue, figures, jeux, transfert
 from outils.preparation import preparer_couleur
 
 # Paramètres, caractéristiques, millions de multiplications (à 224 pixels), paramètres du dernier étage.
@@ -84,10 +84,11 @@ def test_mobilenet_aux_vrais_poids_separe_les_races():
         base = transfert.charger_base("MobileNet", telecharger=False)
     except transfert.PoidsAbsents as absents:
         pytest.skip(str(absents).splitlines()[0])
-    dossier = chiens.trouver_chiens()
+    dossier = jeux.trouver("chiens")
     if dossier is None:
-        pytest.skip("les photos de chiens ne sont pas là")
-    photos = chiens.manifeste_chiens(dossier).groupby("class").head(14).reset_index(drop=True)
+        pytest.skip("pas de photos de chiens dans le dossier de données (LABO_DATAS)")
+    photos = catalogue.manifeste_classes(dossier, jeux.RACES)
+    photos = photos.groupby("class").head(14).reset_index(drop=True)
     images = np.concatenate([preparer_couleur(c, 224) for c in photos["path"]]) * 255
     x = np.asarray(base(transfert.FAMILLES["MobileNet"].preparer(images), training=False))
     x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-6)

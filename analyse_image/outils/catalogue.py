@@ -26,11 +26,12 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from outils.donnees import DonneesDessinees, DonneesInvalides, dossier_datas
-from outils.fichiers import RACINE, dossier_atomique
+from outils.fichiers import RACINE, dossier_atomique, fichiers_sous, refuser_fichier
 from outils.preparation import OCTETS_MAX, PhotoIllisible, couleurs_carrees, ouvrir_photo
 
 CLASSES = ("bottomwear", "shoes", "topwear")
 JEUX = ("train", "validation", "test")
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
 COLONNES = ["path", "id", "class", "article", "split"]
 
 # « Fashion Product Images » (Kaggle) : masterCategory, subCategory → classe.
@@ -215,6 +216,26 @@ def manifeste_dossiers(dossier, classes=VETEMENTS):
         split = None if jeu in ("train", "apprentissage") else "test"
         lignes.append((str(chemin), chemin.stem, classes[article], article, split))
     return _tableau(lignes, COLONNES), _tableau(anomalies, ["path", "reason", "detail"])
+
+
+def manifeste_classes(dossier, classes):
+    """Rend le manifeste d'un dossier `<article>/<photo>` ; `split` est vide.
+
+    `classes` : dossier → classe ; les autres dossiers sont laissés. Lève `DonneesInvalides` si l'un n'a pas de photo.
+    """
+    dossier, lignes = Path(dossier), []
+    for article, classe in classes.items():
+        photos = [c for c in fichiers_sous(dossier / article) if c.suffix.lower() in EXTENSIONS]
+        lignes += [(str(chemin), chemin.stem, classe, article, None) for chemin in photos]
+    absents = sorted(set(classes) - {article for *_, article, _ in lignes})
+    if absents:
+        refuser_fichier(
+            dossier,
+            f"pas de photo dans {', '.join(absents)}",
+            f"les dossiers {', '.join(classes)}",
+            "ajoutez ce qui manque, de la même archive, ou renommez ce dossier : le labo fera le sien.",
+        )
+    return _tableau(lignes, COLONNES)
 
 
 # --- Les photos -----------------------------------------------------------------------------------

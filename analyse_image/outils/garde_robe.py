@@ -23,9 +23,7 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFilter
 from tqdm.auto import tqdm
 
-from outils.donnees import CLASSES
 from outils.fichiers import dossier_atomique, ecriture_atomique
-from outils.hm import ARTICLES_PUBLIES, chemin_photo
 
 # Les matières d'un tracé : chacune reçoit un gris (imagette) ou une couleur (photo).
 TISSU, ACCENT, METAL, PLI = range(4)
@@ -820,7 +818,7 @@ def _jupe(h):
     return traits, _motif_tissu(h, 0.5)
 
 
-_DESSINS = (
+_DESSINS = (  # les dix classes de Fashion-MNIST, dans leur ordre
     _t_shirt,
     _pantalon,
     _pull,
@@ -915,14 +913,16 @@ def _champ_motif(u, v, motif, bruit):
     return 1 + motif.contraste * champ
 
 
-def _classe(classe):
-    """Indice 0–9 d'une classe donnée par son indice ou son nom ; `ValueError` sinon."""
-    if isinstance(classe, str) and classe in CLASSES:
-        return CLASSES.index(classe)
-    if isinstance(classe, (int, np.integer)) and 0 <= classe < len(CLASSES):
-        return int(classe)
-    noms = ", ".join(f"{i} {nom}" for i, nom in enumerate(CLASSES))
-    raise ValueError(f"Classe inconnue : {classe!r}. Donnez un indice de 0 à 9 ou un nom : {noms}.")
+def _choisir(classe):
+    """Rend (dessin, teintes) d'une classe : son indice, ou un nom de `_DESSINS_HM` ; `ValueError` sinon."""
+    if isinstance(classe, str) and classe in _DESSINS_HM:
+        return _DESSINS_HM[classe], tuple(_COULEURS)
+    if isinstance(classe, (int, np.integer)) and 0 <= classe < len(_DESSINS):
+        return _DESSINS[classe], _TEINTES[classe]
+    indices = ", ".join(f"{i} {f.__name__.strip('_')}" for i, f in enumerate(_DESSINS))
+    raise ValueError(
+        f"Classe inconnue : {classe!r}. Donnez un indice ({indices}) ou un nom : {', '.join(_DESSINS_HM)}."
+    )
 
 
 def jumeau_fashion_mnist(n, graine=13):
@@ -1001,18 +1001,14 @@ _TEINTES = (
 def dessiner_photo(classe, taille=400, graine=0, fond=(255, 255, 255), teinte=None):
     """Dessine une « photo de catalogue » en couleurs : image PIL carrée de `taille` pixels.
 
-    `classe` : indice 0–9, nom de `CLASSES` ou de `_DESSINS_HM`. `fond` : couleur RVB (image RGB,
+    `classe` : indice 0–9, ou un nom de `_DESSINS_HM`. `fond` : couleur RVB (image RGB,
     ombre douce), ou None (image RGBA, fond transparent). `teinte` : couleur RVB du tissu, sinon tirée au sort.
     Lève `ValueError` si la classe est inconnue ou la taille inférieure à 16.
     """
     if taille < 16:
         raise ValueError(f"taille = {taille} : il faut au moins 16 pixels.")
     alea = random.Random(graine)
-    if classe in _DESSINS_HM:
-        dessin, teintes = _DESSINS_HM[classe], tuple(_COULEURS)
-    else:
-        indice = _classe(classe)
-        dessin, teintes = _DESSINS[indice], _TEINTES[indice]
+    dessin, teintes = _choisir(classe)
     traits, motif = dessin(alea.uniform)
     tissu = teinte or _COULEURS[alea.choice(teintes)]
     accent = _COULEURS[alea.choice(("blanc", "creme") if sum(tissu) < 420 else ("noir", "cognac"))]
@@ -1139,9 +1135,6 @@ def ecrire_catalogue(dossier, n=900, graine=13):
     absente, rayon inconnu, photo tronquée, photo d'un autre produit. `dossier` ne doit pas exister :
     il n'apparaît que complet. Lève `FileExistsError` sinon.
     """
-    dossier = Path(dossier)
-    if dossier.exists():
-        raise FileExistsError(f"« {dossier.name} » existe déjà : rien n'a été touché.")
     with dossier_atomique(dossier) as provisoire:
         for nom in ("images", "styles"):
             (provisoire / nom).mkdir()
@@ -1247,11 +1240,11 @@ def repartir_au_prorata(effectifs, n):
     return parts
 
 
-def _modeles_hm(n, graine):
+def _modeles_hm(effectifs, n, graine):
     """Donne les `n` articles (dict) du catalogue dessiné, par modèle : mêmes sept premiers chiffres et
     même coupe, de une à quatre couleurs."""
     alea = random.Random(graine)
-    groupes = repartir_au_prorata(ARTICLES_PUBLIES, n)
+    groupes = repartir_au_prorata(effectifs, n)
     modeles = []
     for groupe, reste in groupes.items():
         types, poids = _HM[groupe], [p for _, _, p in _HM[groupe]]
@@ -1327,19 +1320,18 @@ def dessiner_photo_hm(article, largeur, hauteur, finesse=360, grain=0.0):
     return photo
 
 
-def ecrire_hm(dossier, n=6_000, largeur=240, graine=13, finesse=360, grain=0.0, qualite=88):
+def ecrire_hm(
+    dossier, effectifs, n=6_000, largeur=240, graine=13, finesse=360, grain=0.0, qualite=88
+):
     """Dessine un catalogue de la forme de celui de H&M : `articles.csv` (25 colonnes) et
     `images/0XX/0XXXXXXXXX.jpg`.
 
-    Les effectifs des 19 `product_group_name` sont ceux du vrai catalogue, au prorata. Les photos font
+    `effectifs` : articles par `product_group_name` du vrai catalogue, suivis au prorata. Les photos font
     `largeur` pixels sur 1,5 fois plus (une sur trente a d'autres dimensions). Défauts du vrai jeu :
     quatre articles sur mille sans photo et autant sans `detail_desc` ; et, pour apprendre, trois photos
     sans article et deux photos abîmées. `dossier` ne doit pas exister : il n'apparaît que complet.
     """
-    dossier = Path(dossier)
-    if dossier.exists():
-        raise FileExistsError(f"« {dossier.name} » existe déjà : rien n'a été touché.")
-    articles = list(_modeles_hm(n, graine))
+    articles = list(_modeles_hm(effectifs, n, graine))
     alea = random.Random(graine)
     sans_photo = set(alea.sample(range(n), max(1, round(0.0042 * n))))
     sans_texte = set(alea.sample(range(n), max(1, round(0.0039 * n))))
@@ -1358,7 +1350,8 @@ def ecrire_hm(dossier, n=6_000, largeur=240, graine=13, finesse=360, grain=0.0, 
             octets = octets[: len(octets) // 2]
         elif rang == page:
             octets = b"<!DOCTYPE html><html><body>404 Not Found</body></html>"
-        return chemin_photo(article["article_id"]), octets
+        numero = article["article_id"]
+        return f"images/{numero[:3]}/{numero}.jpg", octets
 
     with dossier_atomique(dossier) as provisoire:
         for prefixe in {a["article_id"][:3] for a in articles} | {"960"}:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from outils.catalogue import COLONNES, _relatif, _tableau
 from outils.donnees import DonneesInvalides, dossier_datas
+from outils.garde_robe import ecrire_hm
 from outils.preparation import FORMATS
 
 CONCOURS = "h-and-m-personalized-fashion-recommendations"
@@ -250,15 +251,13 @@ def obtenir_hm(dossier=None, n=6_000, largeur=240):
     Le jumeau (vraie forme, `n` articles) est écrit dans `dossier`, par défaut `datas/`, s'il y manque ;
     il est annoncé à l'écran : un score obtenu sur des dessins ne vaut pour aucune vraie photo.
     """
-    from outils.garde_robe import ecrire_hm
-
     vrai = trouver_hm()
     if vrai:
         print("Données : H&M (Kaggle)")
         return vrai, "H&M (Kaggle)"
     jumeau = Path(dossier or dossier_datas()) / f"{NOM_JUMEAU}_{n}_{largeur}"
     if not jumeau.is_dir():
-        ecrire_hm(jumeau, n, largeur)
+        ecrire_hm(jumeau, ARTICLES_PUBLIES, n, largeur)
     print(
         "⚠ DONNÉES DESSINÉES, pas le catalogue H&M : il faut un compte Kaggle (section 1).\n"
         f"  Le labo continue sur un jumeau de {n} articles, dessiné par le code, de même forme : tout\n"

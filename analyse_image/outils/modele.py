@@ -83,7 +83,7 @@ def sauvegarder_modele(
         p_json, p_poids, p_fiche = (
             pile.enter_context(ecriture_atomique(c)) for c in (json_, poids, fiche)
         )
-        p_json.write_text(copie.to_json(indent=1), encoding="utf-8")
+        p_json.write_text(json_pour_keras_anterieur(copie.to_json()), encoding="utf-8")
         copie.save_weights(p_poids)
         for suffixe in (".keras", ".h5") if complet else ():
             fichier = Path(dossier) / f"{complet}{suffixe}"
@@ -132,21 +132,33 @@ def lire_fiche(dossier, nom="modele"):
     return contenu
 
 
-AJOUTS_DE_KERAS = {"input_axes": None, "output_axes": None}  # initialiseurs, depuis la 3.15
+# Réglages écrits par Keras 3.15, que 3.13 (Colab) refuse même à leur valeur par défaut.
+AJOUTS_DE_KERAS = {"input_axes": None, "output_axes": None}  # initialiseurs
 AJOUTS_DE_KERAS |= {"renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99}
+AJOUTS_DE_KERAS |= {"sliding_window": None, "use_gate": False, "salt": None}
+AJOUTS_DE_KERAS |= {"oov_method": "floormod", "native_serialization_platforms": None}
 
 
-def _pour_keras_anterieur(config):
-    """La configuration sans les réglages que Keras 3.15 a ajoutés et que 3.13 refuse, s'ils ont leur défaut."""
+def _sans_ajouts(config):
     if isinstance(config, list):
-        return [_pour_keras_anterieur(valeur) for valeur in config]
+        return [_sans_ajouts(valeur) for valeur in config]
     if not isinstance(config, dict):
         return config
     return {
-        cle: _pour_keras_anterieur(valeur)
+        cle: _sans_ajouts(valeur)
         for cle, valeur in config.items()
         if cle not in AJOUTS_DE_KERAS or valeur != AJOUTS_DE_KERAS[cle]
     }
+
+
+def json_pour_keras_anterieur(texte):
+    """JSON d'un réseau → le même, lisible aussi par un Keras plus ancien (dès 3.13) ; sans TensorFlow.
+
+    Les réglages récents restés à leur valeur par défaut sont ôtés ; les autres, jamais. Un indicateur
+    d'encodage (BOM) en tête est admis. Lève `ValueError` si le texte n'est pas du JSON.
+    """
+    config = _sans_ajouts(json.loads(texte.removeprefix("\ufeff")))
+    return json.dumps(config, indent=1, ensure_ascii=False)
 
 
 def charger_modele(dossier, nom="modele"):
@@ -183,8 +195,8 @@ def charger_modele(dossier, nom="modele"):
         )
     try:
         # Sans ses réglages d'entraînement : ni optimiseur à reconstruire, ni avertissement.
-        config = _pour_keras_anterieur(config | {"compile_config": None})
-        modele = keras.models.model_from_json(json.dumps(config))
+        texte = json.dumps(config | {"compile_config": None})
+        modele = keras.models.model_from_json(json_pour_keras_anterieur(texte))
     except Exception as erreur:  # Keras lève des types variés selon la faute
         raise ModeleInvalide(
             f"« {json_.name} » ne décrit pas un réseau que Keras {keras.__version__} accepte "

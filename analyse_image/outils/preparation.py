@@ -54,6 +54,11 @@ def normalize_pixels(img):
 
 # --- Ouvrir une photo, quelle qu'elle soit -------------------------------------------------------------
 
+# Les remarques de Pillow, en anglais, sur des photos que nous savons ouvrir ou refuser nous-mêmes. Une fois
+# pour toutes : `warnings.catch_warnings` dans un fil peut couper les avertissements de tout le programme.
+for _genre in (UserWarning, Image.DecompressionBombWarning):
+    warnings.filterwarnings("ignore", category=_genre, module=r"PIL\.")
+
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF")
 FORMATS_ANNONCES = "JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF"
 OCTETS_MAX = 30 * 2**20
@@ -295,10 +300,7 @@ def _decoder(octets, nom, formats, pixels_max, cote_utile):
     if octets[4:8] == b"ftyp" and annonces == FORMATS_ANNONCES:
         formats += _brancher_heic()
     try:
-        with warnings.catch_warnings():
-            # Notre limite en pixels, plus stricte, remplace l'avertissement de Pillow.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            img = Image.open(io.BytesIO(octets), formats=formats)
+        img = Image.open(io.BytesIO(octets), formats=formats)
     except Image.DecompressionBombError:
         _refuser_demesuree(nom, "image démesurée, décodage refusé", pixels_max)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
@@ -315,10 +317,8 @@ def _charger(img, nom, sur_place=True):
     `sur_place` : sans copie (100 Mo de moins pour 25 mégapixels), ce qui change l'image reçue.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            img.load()
-            return ImageOps.exif_transpose(img, in_place=sur_place) or img
+        img.load()
+        return ImageOps.exif_transpose(img, in_place=sur_place) or img
     except (
         OSError,
         SyntaxError,

@@ -80,7 +80,7 @@ def verifier_tableau(nom, valeur, forme=None, bornes=None, type_=None):
 
 
 @question("q1")
-def _(noms):
+def labo1_q1(noms):
     carte = verifier_tableau("carte", noms["carte"], (3, 3))
     image, filtre = np.asarray(noms["image"]), np.asarray(noms["filtre"])
     attendue = np.array(
@@ -97,7 +97,7 @@ def _(noms):
 
 
 @question("q2")
-def _(noms):
+def labo1_q2(noms):
     n = len(noms["X"])
     parts = {
         k: noms[k] for k in ("X_apprentissage", "X_validation", "y_apprentissage", "y_validation")
@@ -127,7 +127,7 @@ def _(noms):
 
 
 @question("q3")
-def _(noms):
+def labo1_q3(noms):
     for nom in ("X_apprentissage", "X_validation", "X_test"):
         tableau = verifier_tableau(nom, noms[nom], (None, 28, 28, 1), (0, 1), "float32")
         if len(tableau) and tableau.max() < 0.5:
@@ -138,7 +138,7 @@ def _(noms):
 
 
 @question("q4")
-def _(noms):
+def labo1_q4(noms):
     modele = noms["modele"]
     couches = [c.__class__.__name__ for c in modele.layers]
     if couches != COUCHES_ATTENDUES:
@@ -160,7 +160,7 @@ def _(noms):
 
 
 @question("q5")
-def _(noms):
+def labo1_q5(noms):
     evaluation = noms["evaluation"]
     if len(evaluation) != 2:
         raise Faux(
@@ -184,7 +184,7 @@ def _(noms):
 
 
 @question("q6")
-def _(noms):
+def labo2_q6(noms):
     entree = verifier_tableau("entree", noms["entree"], (28, 28), (0, 1), "float32")
     bord = np.concatenate([entree[0], entree[-1], entree[:, 0], entree[:, -1]])
     if np.median(bord) > 0.5:
@@ -195,7 +195,7 @@ def _(noms):
 
 
 @question("q7")
-def _(noms):
+def labo2_q7(noms):
     probabilites = verifier_tableau("probabilites", noms["probabilites"], (10,), (0, 1))
     if abs(float(probabilites.sum()) - 1) > 1e-3:
         raise Faux(
@@ -208,7 +208,7 @@ def _(noms):
 
 
 @question("labo3-q1")
-def _(noms):
+def labo3_q1(noms):
     historique = noms["historique_apprentissage"].history
     erreurs, epoque = np.asarray(historique["val_loss"]), noms["epoque"]
     meilleure = int(erreurs.argmin()) + 1
@@ -222,7 +222,7 @@ def _(noms):
 
 
 @question("labo3-q2")
-def _(noms):
+def labo3_q2(noms):
     matrice = verifier_tableau("matrice", noms["matrice"], (10, 10))
     justes = np.diag(matrice)
     # Une classe jamais répondue n'a pas de précision : 0/0.
@@ -246,7 +246,7 @@ def _(noms):
 
 
 @question("labo3-q3")
-def _(noms):
+def labo3_q3(noms):
     images = np.asarray(noms["X_validation"][:500])
     sortie = verifier_tableau(
         "ma_piste(images)", np.asarray(noms["ma_piste"](images)), images.shape, (0, 1), "float32"
@@ -268,7 +268,7 @@ def _(noms):
 
 
 @question("labo3-q4")
-def _(noms):
+def labo3_q4(noms):
     petit = noms["petit"]
     if tuple(petit.input_shape) != (None, 28, 28, 1) or tuple(petit.output_shape) != (None, 10):
         raise Faux(
@@ -288,7 +288,7 @@ def _(noms):
 
 
 @question("labo5-q1")
-def _(noms):
+def labo5_q1(noms):
     essais = (108775015, "0108775015", 12345678, "0959461001")
     for article in essais:
         numero = str(article).zfill(10)
@@ -299,7 +299,7 @@ def _(noms):
 
 
 @question("labo5-q2")
-def _(noms):
+def labo5_q2(noms):
     trouves = {str(nom): int(n) for nom, n in dict(noms["effectifs_retenus"]).items()}
     if len(trouves) != 9:
         raise Faux(f"{len(trouves)} classes ; attendu : les neuf de hm.PHOTOS_PUBLIEES.")
@@ -316,7 +316,7 @@ def _(noms):
 
 
 @question("labo5-q3")
-def _(noms):
+def labo5_q3(noms):
     hasard = np.random.default_rng(0)
     a, b = hasard.normal(size=(4, 6)), hasard.normal(size=(5, 6)) * 10
     trouve = verifier_tableau("cosinus(a, b)", noms["cosinus"](a, b), (4, 5))
@@ -332,7 +332,7 @@ def _(noms):
 
 
 @question("labo5-q4")
-def _(noms):
+def labo5_q4(noms):
     voisines = np.array([[1, 1, 2, 2], [0, 0, 0, 0], [3, 1, 1, 1]])
     trouve = verifier_tableau(
         "precision_a_k(…)", noms["precision_a_k"](voisines, np.array([1, 0, 3])), (3,)
@@ -349,7 +349,7 @@ def _(noms):
 
 
 @question("labo6-q1")
-def _(noms):
+def labo6_q1(noms):
     hasard = np.random.default_rng(0)
     terne = hasard.integers(90, 150, (32, 32, 3)).astype("uint8")
     avant = terne.copy()
@@ -368,7 +368,7 @@ def _(noms):
 
 
 @question("labo6-q2")
-def _(noms):
+def labo6_q2(noms):
     images = np.array([0, 51, 127, 255], "uint8").reshape(1, 2, 2, 1).repeat(3, axis=3)
     x = verifier_tableau("preparer_tf(images)", noms["preparer_tf"](images), (1, 2, 2, 3))
     if x.dtype != np.float32:
@@ -382,7 +382,7 @@ def _(noms):
 
 
 @question("labo6-q3")
-def _(noms):
+def labo6_q3(noms):
     f1 = noms["f1_macro"]
     vraies, predites = np.array([0, 0, 0, 0, 1, 1, 2, 2]), np.array([0, 0, 0, 1, 1, 1, 2, 0])
     attendu = (6 / 8 + 4 / 5 + 2 / 3) / 3
@@ -405,7 +405,7 @@ def _(noms):
 
 
 @question("labo8-q1")
-def _(noms):
+def labo8_q1(noms):
     for lot, ouvriers in ((64, 1), (64, 2), (96, 3), (256, 8)):
         parts = [tuple(noms["ma_part"](lot, ouvriers, rang)) for rang in range(ouvriers)]
         photos = [i for debut, fin in parts for i in range(debut, fin)]
@@ -420,7 +420,7 @@ def _(noms):
 
 
 @question("labo8-q2")
-def _(noms):
+def labo8_q2(noms):
     for parametres, ouvriers in ((1_000_000, 1), (1_000_000, 2), (250_000, 8)):
         trouve = noms["octets_echanges"](parametres, ouvriers)
         attendu = 2 * (ouvriers - 1) / ouvriers * 4 * parametres
@@ -433,7 +433,7 @@ def _(noms):
 
 
 @question("labo8-q3")
-def _(noms):
+def labo8_q3(noms):
     for heures, ouvriers, prix in ((2, 1, 0.1), (0.5, 64, 3)):
         trouve, attendu = noms["euros"](heures, ouvriers, prix), heures * ouvriers * prix
         if abs(trouve - attendu) > 1e-9:
