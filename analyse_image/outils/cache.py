@@ -13,7 +13,6 @@ import io
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +20,7 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
-from outils.fichiers import DonneesInvalides, ecriture_atomique, nom_court
+from outils.fichiers import DonneesInvalides, ecriture_atomique, nom_court, refuser_fichier, verrou
 from outils.preparation import PhotoIllisible, couleurs_carrees
 
 FICHE = "cache.json"  # ce que le cache contient, ou contiendra
@@ -54,10 +53,9 @@ def _exemple(identifiant, octets):
 
 
 def _ecrire_json(chemin, contenu):
+    texte = json.dumps(contenu, ensure_ascii=False, indent=1) + "\n"
     with ecriture_atomique(chemin) as provisoire:
-        provisoire.write_text(
-            json.dumps(contenu, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
-        )
+        provisoire.write_text(texte, encoding="utf-8")
 
 
 def _lire_json(chemin):
@@ -66,21 +64,19 @@ def _lire_json(chemin):
 
 def _lire_plan(dossier):
     """Ce que le cache doit contenir (dict), ou None s'il n'y en a pas. Lève `DonneesInvalides`."""
-    trouve = "un contenu inattendu"
     try:
         plan = _lire_json(dossier / FICHE)["plan"]
-        if isinstance(plan["photos"], int) and plan["par_fragment"] > 0:
-            return plan
+        plan["photos"], plan["par_fragment"], plan["cote"]  # s'il en manque, KeyError
+        return plan
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as erreur:
-        trouve = f"{type(erreur).__name__} ({str(erreur)[:80]})"
-    raise DonneesInvalides(
-        f"« {nom_court(dossier / FICHE)} » est illisible.",
-        trouve,
-        "la fiche écrite par ecrire_cache",
-        "supprimez ce dossier ; le cache se refait à partir des photos.",
-    )
+    except (OSError, ValueError, LookupError, TypeError) as erreur:
+        refuser_fichier(
+            dossier / FICHE,
+            f"une fiche illisible ({type(erreur).__name__})",
+            "celle qu'ecrire_cache a écrite",
+            "supprimez ce dossier ; le cache se refait à partir des photos.",
+        )
 
 
 def _fragments(dossier, plan):
@@ -102,24 +98,20 @@ def _ecrire_fragment(chemin, morceau, cote, qualite, fils=None, avancer=lambda: 
     import tensorflow as tf
 
     bonnes, mauvaises = [], []
-    try:
-        with (
-            ThreadPoolExecutor(fils or os.cpu_count() or 1) as decodeurs,  # décoder libère Python
-            ecriture_atomique(chemin) as provisoire,
-        ):
-            with tf.io.TFRecordWriter(str(provisoire)) as sortie:
-                suite = decodeurs.map(lambda ligne: _en_jpeg(ligne[1], cote, qualite), morceau)
-                for (identifiant, _), (octets, raison) in zip(morceau, suite, strict=True):
-                    if raison is None:
-                        sortie.write(_exemple(identifiant, octets))
-                        bonnes.append(identifiant)
-                    else:
-                        mauvaises.append([identifiant, raison])
-                    avancer()
-            _ecrire_json(chemin.with_suffix(".json"), {"photos": bonnes, "illisibles": mauvaises})
-    except OSError:
-        if not _fait(chemin):  # sinon, un autre programme vient d'écrire le même
-            raise
+    with (
+        ThreadPoolExecutor(fils or os.cpu_count() or 1) as decodeurs,  # décoder libère Python
+        ecriture_atomique(chemin) as provisoire,
+    ):
+        with tf.io.TFRecordWriter(str(provisoire)) as sortie:
+            suite = decodeurs.map(lambda ligne: _en_jpeg(ligne[1], cote, qualite), morceau)
+            for (identifiant, _), (octets, raison) in zip(morceau, suite, strict=True):
+                if raison is None:
+                    sortie.write(_exemple(identifiant, octets))
+                    bonnes.append(identifiant)
+                else:
+                    mauvaises.append([identifiant, raison])
+                avancer()
+        _ecrire_json(chemin.with_suffix(".json"), {"photos": bonnes, "illisibles": mauvaises})
 
 
 def _plan(lignes, **reglages):
@@ -149,12 +141,35 @@ def ecrire_cache(
     `repris` (fragments trouvés déjà faits). Les photos sont mélangées, pour que chaque fragment les
     représente toutes ; le résultat ne dépend ni de l'ordre du manifeste ni des interruptions.
     `executer(fonction, *listes)`, de la forme de `map`, confie les fragments à plusieurs ouvriers (labo 8) ;
-    par défaut, ils sont écrits ici, l'un après l'autre. Un cache complet n'est pas touché.
+    par défaut, ils sont écrits ici, l'un après l'autre. Un cache complet n'est pas touché : un dossier partagé
+    en lecture seule suffit. Si un autre noyau l'écrit déjà, on l'attend.
     Lève `ValueError` si un `id` est en double, `DonneesInvalides` si `dossier` contient un autre cache.
     """
     dossier = Path(dossier)
     lignes = _lignes_melangees(manifeste, graine)
     plan = _plan(lignes, cote=cote, qualite=qualite, par_fragment=par_fragment, graine=graine)
+    chemins, restants = _fragments(dossier, plan), []
+    if _lire_plan(dossier) != plan or not all(map(_fait, chemins)):
+        with verrou(dossier):
+            _poser_plan(dossier, plan)
+            morceaux = [lignes[i : i + par_fragment] for i in range(0, len(lignes), par_fragment)]
+            restants = [(c, m) for c, m in zip(chemins, morceaux, strict=True) if not _fait(c)]
+            if restants:
+                _ecrire_fragments(restants, len(lignes), cote, qualite, executer)
+            for reste in dossier.glob(".provisoire-*"):  # laissés par une interruption brutale
+                reste.unlink(missing_ok=True)
+    illisibles = sum((_lire_json(c.with_suffix(".json"))["illisibles"] for c in chemins), [])
+    return {
+        "photos": len(lignes) - len(illisibles),
+        "illisibles": illisibles,
+        "octets": sum(chemin.stat().st_size for chemin in chemins),
+        "fragments": [chemin.name for chemin in chemins],
+        "repris": len(chemins) - len(restants),
+    }
+
+
+def _poser_plan(dossier, plan):
+    """Écrit la fiche du cache, ou vérifie que celle qui est là est la même ; lève `DonneesInvalides`."""
     present = _lire_plan(dossier)
     if present is None:
         _ecrire_json(dossier / FICHE, {"plan": plan})
@@ -166,37 +181,21 @@ def ecrire_cache(
             "un dossier vide, ou le cache de ces photos-ci",
             "donnez un autre dossier, ou supprimez celui-ci.",
         )
-    chemins = _fragments(dossier, plan)
-    morceaux = [lignes[i : i + par_fragment] for i in range(0, len(lignes), par_fragment)]
-    restants = [(c, m) for c, m in zip(chemins, morceaux, strict=True) if not _fait(c)]
-    if restants:
-        _ecrire_fragments(restants, len(lignes), cote, qualite, executer)
-        for reste in dossier.glob(".provisoire-*"):  # laissés par une interruption brutale
-            with suppress(OSError):
-                reste.unlink()
-    illisibles = sum((_lire_json(c.with_suffix(".json"))["illisibles"] for c in chemins), [])
-    return {
-        "photos": len(lignes) - len(illisibles),
-        "illisibles": illisibles,
-        "octets": sum(chemin.stat().st_size for chemin in chemins),
-        "fragments": [chemin.name for chemin in chemins],
-        "repris": len(chemins) - len(restants),
-    }
 
 
 def _ecrire_fragments(restants, total, cote, qualite, executer):
     """Écrit les fragments `restants` (liste de (chemin, photos)), avec une barre sur `total` photos."""
     faites = total - sum(len(morceau) for _, morceau in restants)
     with tqdm(total=total, initial=faites, desc=f"cache {cote}×{cote}") as barre:
-        if executer:
-            # Sur chaque ouvrier, un seul fil : il y a autant d'ouvriers que de cœurs.
-            ecrire = partial(_ecrire_fragment, cote=cote, qualite=qualite, fils=1)
-            listes = map(list, zip(*restants, strict=True))
-            for (_, morceau), _ in zip(restants, executer(ecrire, *listes), strict=True):
-                barre.update(len(morceau))
-        else:
+        if not executer:
             for chemin, morceau in restants:
                 _ecrire_fragment(chemin, morceau, cote, qualite, avancer=barre.update)
+            return
+        # Sur chaque ouvrier, un seul fil : il y a autant d'ouvriers que de cœurs.
+        ecrire = partial(_ecrire_fragment, cote=cote, qualite=qualite, fils=1)
+        faits = executer(ecrire, *map(list, zip(*restants, strict=True)))
+        for (_, morceau), _ in zip(restants, faits, strict=True):
+            barre.update(len(morceau))
 
 
 # --- Lire -----------------------------------------------------------------------------------------
@@ -205,20 +204,15 @@ def _ecrire_fragments(restants, total, cote, qualite, executer):
 def _ouvrir(dossier, etiquettes):
     """Rend (fragments, nombre de photos à lire, côté) ; lève ce que dit `lire_cache`."""
     dossier = Path(dossier)
-    remede = "appelez ecrire_cache ; elle reprend où elle s'est arrêtée."
     plan = _lire_plan(dossier)
-    if plan is None:
+    fragments = _fragments(dossier, plan) if plan else []
+    manque = [fragment.name for fragment in fragments if not _fait(fragment)]
+    if not plan or manque:
         raise DonneesInvalides(
-            f"Le cache « {nom_court(dossier)} » est absent.", f"pas de {FICHE}", FICHE, remede
-        )
-    fragments = _fragments(dossier, plan)
-    absents = [fragment.name for fragment in fragments if not _fait(fragment)]
-    if absents:
-        raise DonneesInvalides(
-            f"Le cache « {nom_court(dossier)} » est inachevé.",
-            f"Il manque {absents[0]} ({len(absents)} en tout)",
-            f"{len(fragments)} fragments, chacun avec sa liste",
-            remede,
+            f"Le cache « {nom_court(dossier)} » est {'inachevé' if plan else 'absent'}.",
+            f"Il manque {(manque or [FICHE])[0]}" + f" ({len(manque)} en tout)" * (len(manque) > 1),
+            f"{len(fragments)} fragments, chacun avec sa liste" if plan else "un cache écrit",
+            "appelez ecrire_cache ; elle reprend où elle s'est arrêtée.",
         )
     listes = [_lire_json(fragment.with_suffix(".json")) for fragment in fragments]
     presents = etiquettes.keys() & {cle for liste in listes for cle in liste["photos"]}
