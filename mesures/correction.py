@@ -20,7 +20,7 @@ RACINE = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(RACINE), str(RACINE / "analyse_image"), str(RACINE / "tests")]
 import remises  # noqa: E402
 
-from correction.__main__ import noter  # noqa: E402
+from correction.classe import noter  # noqa: E402
 
 RESULTATS = Path(__file__).with_suffix(".csv")
 COLONNES = [

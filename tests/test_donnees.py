@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from outils import donnees
-from outils.donnees import COLONNES, DonneesDessinees, DonneesInvalides
+from outils.donnees import COLONNES
+from outils.fichiers import DonneesInvalides
 
 REEL = donnees._chemins_ubyte(donnees.DOSSIER_DEBIAN)
 besoin_du_reel = pytest.mark.skipif(
@@ -89,16 +90,15 @@ def test_un_cache_abime_est_refait(petits_csv):
     assert np.array_equal(X, X_relu)
 
 
-def test_sans_rien_le_jumeau_est_annonce_et_range_a_part(datas, sans_reel):
-    with pytest.warns(DonneesDessinees, match="aucun score"):
-        train, test = donnees.obtenir_csv(miroirs=("http://127.0.0.1:9/",))
+def test_sans_rien_le_jumeau_est_annonce_et_range_a_part(datas, sans_reel, capsys):
+    train, test = donnees.obtenir_csv(miroirs=("http://127.0.0.1:9/",))
+    assert "DONNÉES DESSINÉES, pas Fashion-MNIST : téléchargement" in capsys.readouterr().out
     assert train.parent.name == "jumeau" and train.name == "fashion-mnist_train.csv"
     X, y = donnees.lire_csv(test, n_lignes=2_000)
     assert X.shape == (2_000, 28, 28) and set(y) == set(range(10))
     assert not (datas / train.name).exists(), "le jumeau ne doit pas passer pour les vraies données"
-    with pytest.warns(DonneesDessinees):
-        (X, _), _ = donnees.charger_fashion_mnist(miroirs=())
-    assert len(X) == 12_000
+    (X, _), _ = donnees.charger_fashion_mnist(miroirs=())
+    assert len(X) == 12_000 and "aucun score" in capsys.readouterr().out
 
 
 # --- Fichiers abîmés ----------------------------------------------------------------------------
@@ -229,10 +229,11 @@ def test_le_telechargement_passe_au_miroir_suivant(datas, miroir, monkeypatch):
 
 
 @besoin_du_reel
-def test_un_telechargement_coupe_ne_laisse_rien(datas, miroir):
+def test_un_telechargement_coupe_ne_laisse_que_son_debut(datas, miroir):
     with pytest.raises(ConnectionError, match="train-images-idx3-ubyte.gz"):
         donnees.telecharger_ubyte(datas, miroirs=(miroir + "coupe/",))
-    assert not list(datas.iterdir())
+    # Ce qui est reçu servira au prochain appel, mais jamais sous le nom du fichier.
+    assert [c.name for c in datas.iterdir()] == ["train-images-idx3-ubyte.gz.partie"]
 
 
 @besoin_du_reel
@@ -254,7 +255,7 @@ def _sans_debian(fonction):
 
 
 @pytest.fixture
-def lecture_seule(petits_csv):
+def lecture_seule(petits_csv, monkeypatch):
     """Un vrai dossier non inscriptible, aussi pour root (qui devient « nobody » le temps du test)."""
     if not hasattr(os, "geteuid"):
         pytest.skip("droits POSIX seulement")
@@ -263,6 +264,10 @@ def lecture_seule(petits_csv):
         if chemin.stat().st_uid == os.geteuid():
             chemin.chmod(chemin.stat().st_mode | 0o055)
     petits_csv.chmod(0o555)
+    personnel = petits_csv.parent / "personnel"
+    personnel.mkdir()
+    personnel.chmod(0o777)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(personnel))
     donnees.lire_csv(
         petits_csv / "fashion-mnist_test.csv"
     )  # charge les modules tant qu'on en a le droit
@@ -274,10 +279,28 @@ def lecture_seule(petits_csv):
     petits_csv.chmod(0o755)
 
 
-def test_un_dossier_partage_en_lecture_seule_suffit_pour_lire(lecture_seule):
-    with pytest.warns(UserWarning, match="Pas de cache"):
-        (X, _), _ = donnees.charger_fashion_mnist()
+def test_un_dossier_partage_en_lecture_seule_suffit(lecture_seule, capsys, monkeypatch):
+    (X, _), _ = donnees.charger_fashion_mnist()
     assert X.shape == (20, 28, 28)
+    assert [c.parent for c in donnees.obtenir_csv()] == [lecture_seule] * 2
+    personnel = lecture_seule.parent / "personnel" / "labos-images"
+    assert (personnel / donnees.CACHE).is_file() and [c.name for c in personnel.iterdir()] == [
+        donnees.CACHE
+    ]
+    assert "est en lecture seule : on écrit dans" in capsys.readouterr().out
+    monkeypatch.setattr(donnees, "lire_csv", None)
+    (_, y), _ = donnees.charger_fashion_mnist()  # le cache écrit ailleurs est retrouvé
+    assert len(y) == 20
+
+
+def test_un_dossier_vide_en_lecture_seule_recoit_ses_donnees_ailleurs(
+    lecture_seule, sans_reel, monkeypatch
+):
+    monkeypatch.setenv("LABO_DATAS", str(lecture_seule / "absent"))
+    monkeypatch.setattr(donnees, "TAILLE_JUMEAU", {"train": 30, "test": 10})
+    train, test = donnees.obtenir_csv(miroirs=())
+    assert train.parent == test.parent == lecture_seule.parent / "personnel/labos-images/jumeau"
+    assert donnees.obtenir_csv(miroirs=()) == (train, test)
 
 
 def test_ecrire_dans_un_dossier_en_lecture_seule_donne_un_message(lecture_seule):

@@ -93,9 +93,10 @@ def dossier_datas():
     return dossier
 
 
-def _dossier_personnel():
+def _dossiers_de_secours():
     base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    return Path(base or Path.home() / ".cache") / "labos-images"
+    bases = (Path(base or Path.home() / ".cache"), Path(tempfile.gettempdir()))
+    return [b / "labos-images" for b in bases]
 
 
 def dossiers_datas():
@@ -106,15 +107,16 @@ def dossiers_datas():
     """
     principal = dossier_datas()
     dossiers = [principal, RACINE / "analyse_image" / "datas"]
-    if principal.is_dir() and not _peut_ecrire(principal):
-        dossiers += [_dossier_personnel(), Path(tempfile.gettempdir()) / "labos-images"]
-    return [d for d in dict.fromkeys(dossiers) if d.is_dir()]
+    if not _peut_ecrire(principal):
+        dossiers += _dossiers_de_secours()
+    return [d for d in dict.fromkeys(dossiers) if os.path.isdir(d)]
 
 
 def _peut_ecrire(dossier):
     # os.access dit oui à root et sur un partage monté en lecture seule : on essaie.
+    while not os.path.exists(dossier):  # faux, sans erreur, si l'on n'a pas le droit d'y regarder
+        dossier = dossier.parent
     try:
-        dossier.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=dossier):
             return True
     except OSError:
@@ -127,16 +129,14 @@ def dossier_inscriptible(voulu=None):
     Le dossier de remplacement est annoncé à l'écran : un `LABO_DATAS` partagé en lecture seule suffit.
     """
     voulu = Path(voulu or dossier_datas())
-    if _peut_ecrire(voulu):
-        return voulu
-    personnel = _dossier_personnel()
-    if not _peut_ecrire(personnel):
-        personnel = Path(tempfile.gettempdir()) / "labos-images"
-        personnel.mkdir(parents=True, exist_ok=True)
-    _dire_une_fois(
-        f"« {nom_court(voulu)} » est en lecture seule : on écrit dans « {nom_court(personnel)} »."
-    )
-    return personnel
+    choix = [voulu, *_dossiers_de_secours()]
+    dossier = next((d for d in choix if _peut_ecrire(d)), voulu)
+    dossier.mkdir(parents=True, exist_ok=True)
+    if dossier != voulu:
+        _dire_une_fois(
+            f"« {nom_court(voulu)} » est en lecture seule : on écrit dans « {nom_court(dossier)} »."
+        )
+    return dossier
 
 
 # --- Ce que l'on trouve dans un dossier de données ------------------------------------------------
@@ -469,6 +469,8 @@ def telecharger(adresses, chemin, somme=None, delai=10):
 
     pooch.get_logger().setLevel("WARNING")
     chemin, adresses, raisons = Path(chemin), list(adresses), []
+    if not adresses:
+        raise ConnectionError(f"{chemin.name} n'est pas téléchargé (aucune adresse, mode rapide)")
     with verrou(chemin):
         for adresse in adresses:
             raison = _essayer(adresse, chemin, somme, delai)
@@ -477,8 +479,7 @@ def telecharger(adresses, chemin, somme=None, delai=10):
             raisons.append(f"{urlsplit(adresse).netloc} : {raison}")
             if not somme and len(adresses) > 1:  # rien ne dirait que deux moitiés vont ensemble
                 chemin.with_name(f"{chemin.name}.partie").unlink(missing_ok=True)
-    raison = " ; ".join(raisons) or "aucune adresse donnée, comme en mode rapide"
-    raise ConnectionError(f"téléchargement de {chemin.name} impossible ({raison})")
+    raise ConnectionError(f"téléchargement de {chemin.name} impossible ({' ; '.join(raisons)})")
 
 
 # --- Dire sur quelles données on travaille ---------------------------------------------------------
