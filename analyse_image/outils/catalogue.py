@@ -36,6 +36,7 @@ from outils.garde_robe import ecrire_catalogue
 # Les labos appellent les trois premières d'ici.
 from outils.lecture import (  # noqa: F401
     EXTENSIONS,
+    PARASITE,
     checkFileIsGood,
     empreintes,
     etat_photo,
