@@ -272,4 +272,4 @@ def test_servir_prend_des_ports_libres():
         prise.bind(("127.0.0.1", 0))
         prise.listen()
         occupe = prise.getsockname()[1]
-        assert labo.port_libre(occupe) > occupe
+        assert labo.premier_port_libre(occupe) > occupe
