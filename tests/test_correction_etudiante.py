@@ -380,7 +380,7 @@ CAS = [
     ("labo5-q3", {"cosinus": lambda a, b: voisins.normaliser(a) @ voisins.normaliser(b).T}, None),
     ("labo5-q3", {"cosinus": lambda a, b: a @ b.T}, "produits scalaires"),
     ("labo5-q3", {"cosinus": lambda a, b: voisins.normaliser(a) @ voisins.normaliser(a).T}, "forme (4, 4)"),
-    ("labo5-q4", {"precision_a_k": voisins.precision_par_requete}, None),
+    ("labo5-q4", {"precision_a_k": lambda v, y: (v == y[:, None]).mean(axis=1)}, None),
     ("labo5-q4", {"precision_a_k": lambda v, c: (v == c[:, None]).mean()}, "la forme () ; attendu : (3,)"),
     ("labo5-q4", {"precision_a_k": lambda v, c: (v == v).mean(axis=1)}, "attendu : [0.5, 1.0, 0.25]"),
     ("labo3-q1", {**HISTORIQUE, "epoque": 2}, None),
