@@ -91,7 +91,7 @@ def preparer(dossier, sortie, executer=None, cote=28, par_fragment=500):
     return manifeste, bilan
 
 
-def main():
+def principal():
     analyse = argparse.ArgumentParser("python -m echelle.preparer")
     analyse.add_argument("catalogue")
     analyse.add_argument("sortie")
@@ -113,4 +113,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    principal()
