@@ -573,11 +573,6 @@ def test_une_image_est_sa_propre_voisine_quelle_que_soit_sa_longueur(index):
     assert rangs.ravel().tolist() == [3, 8] and cosinus == pytest.approx(1, abs=1e-5)
 
 
-def test_la_precision_par_requete():
-    voisinage = np.array([[1, 1, 2, 2], [0, 0, 0, 0], [3, 1, 1, 1]])
-    assert voisins.precision_par_requete(voisinage, [1, 0, 3]).tolist() == [0.5, 1, 0.25]
-
-
 def test_l_index_est_ecrit_et_relu_sans_pickle(index, tmp_path):
     npz, fiche = voisins.ecrire_index(index, tmp_path / "semblables", source="essai")
     relu, contenu_fiche = voisins.lire_index(tmp_path / "semblables")
