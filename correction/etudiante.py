@@ -24,6 +24,7 @@ GARDES = (
     "analyse_image/outils/*.py",
     "analyse_image/service",
     "analyse_image/echelle",
+    "datas/LISEZMOI.md",
     "images",
     "modele/reference",
     "mesures/*.csv",

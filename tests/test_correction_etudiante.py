@@ -202,7 +202,8 @@ def test_le_depot_est_pret_a_pousser(depot):
     attendus = {
         ".devcontainer/devcontainer.json", ".gitignore", ".github/workflows/classroom.yml", "README.md", "labo.py",
         ".github/classroom/verifier_remise.py", "requirements.txt", "pyproject.toml",
-        "analyse_image/outils/verification.py", "images/pantalon.jpg", "modele/reference/modele.weights.h5",
+        "analyse_image/outils/verification.py", "datas/LISEZMOI.md", "images/pantalon.jpg",
+        "modele/reference/modele.weights.h5",
     }  # fmt: skip
     assert attendus <= presents
     assert not [
@@ -213,7 +214,6 @@ def test_le_depot_est_pret_a_pousser(depot):
     ]
     subprocess.run(["git", "init", "-q", depot], check=True)
     (depot / "modele" / "modele.json").write_text("{}")
-    (depot / "datas").mkdir()
     (depot / "datas" / "fashion-mnist_train.csv").write_text("x")
     suivis = subprocess.run(
         ["git", "ls-files", "-o", "--exclude-standard"], cwd=depot, capture_output=True, text=True
