@@ -1,5 +1,6 @@
 """Le dépôt lui-même : notebooks fournis, adresse publique, fichiers suivis par git."""
 
+import ast
 import json
 import re
 import shlex
@@ -88,6 +89,28 @@ def test_ni_lourd_ni_lie_a_une_machine(chemin):
     texte = re.sub(r'"image/(png|jpeg)": ("[^"]*"|\[[^\]]*\])', "", chemin.read_text("utf-8"))
     chemins = re.findall(r"(?:/home/|/root/|/work/|/tmp/|/Users/|[A-Z]:\\\\+Users)[^\s\"]*", texte)
     assert chemins == []
+
+
+# --- Ce qu'un labo enseigne et qu'un autre réutilise -------------------------------------------
+
+
+def fonctions(source):
+    """{nom: code} des fonctions d'une source, commentaires et mise en page ôtés."""
+    arbre = ast.parse(source)
+    return {f.name: ast.unparse(f) for f in arbre.body if isinstance(f, ast.FunctionDef)}
+
+
+def test_les_fonctions_enseignees_sont_celles_des_outils():
+    outils = {}
+    for module in (RACINE / "analyse_image" / "outils").glob("*.py"):
+        outils |= fonctions(module.read_text(encoding="utf-8"))
+    enseignees = {}
+    for chemin in NOTEBOOKS:
+        for cellule in cellules_de_code(nbformat.read(chemin, as_version=4)):
+            if "outil" in cellule.metadata.get("tags", []):
+                enseignees |= fonctions(cellule.source)
+    assert {"load_and_preprocess_image", "normalize_pixels"} <= enseignees.keys()
+    assert enseignees == {nom: outils[nom] for nom in enseignees}
 
 
 # --- L'adresse publique ----------------------------------------------------------------------
@@ -232,6 +255,7 @@ def test_aucune_donnee_dans_le_depot():
         ("analyse_image/datas/essai.csv", True),
         ("analyse_image/t10k-labels-idx1-ubyte", True),
         ("modele/modele.json", True),
+        ("analyse_image/modele/modele.weights.h5", True),
         ("modele/modele.weights.h5", True),
         ("modele/trois_categories/mon_modele_bis.h5", True),
         ("datas/clothing-dataset-small/train/pants/a.jpg", True),
