@@ -99,7 +99,7 @@ def mesurer(labo, cle, modele, entrainer):
 
 
 def mesurer_tout(graines):
-    labo = executer_cellules("classification.ipynb", CELLULES)
+    labo = executer_cellules("classification.ipynb", CELLULES, {"os": os})
     for graine in graines:
         for reseau, augmentation, images, epoques in essais(labo):
             valeurs = (reseau, "labo", augmentation, images, epoques, graine)

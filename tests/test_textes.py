@@ -68,9 +68,16 @@ def test_chaque_figure_est_suivie_de_ce_qu_il_faut_y_voir(labo):
             assert "À remarquer" in cellules[rang + 1].source, cellule.id
 
 
+def test_chaque_figure_a_son_texte_alternatif(labo):
+    sorties = [s for c in codes(labo) for s in c.outputs if "image/png" in s.get("data", {})]
+    assert len(sorties) >= 6
+    for sortie in sorties:
+        assert len(sortie.metadata.get("image/png", {}).get("alt", "")) > 20
+
+
 def test_ce_qui_fait_apprendre_est_la(labo):
     texte = "\n".join(c.source for c in textes(labo))
-    assert texte.count("**Je prédis…**") >= (2 if labo == "test_model" else 3)
+    assert texte.count("**Je prédis…**") >= 3
     assert "## Trois rappels" in texte and "**À remettre en ordre.**" in texte
     assert texte.count("<details>") == texte.count("</details>") >= 9
     for cle in re.findall(r'verifier\("(\w+-?\d*)"\)', "\n".join(c.source for c in codes(labo))):
