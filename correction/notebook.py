@@ -63,12 +63,12 @@ def _recuperer(texte):
 
 
 def lire(chemin):
-    """Rend les faits d'un notebook : dict `lisible`, `probleme`, `format`, `cellules`.
+    """Rend les faits d'un notebook : dict `lisible`, `probleme`, `cellules`.
 
     Chaque cellule de code : `source`, `numero` (execution_count ou None), `texte` affiché, `erreurs`
     [[nom, valeur]], `figures` (nombre), `sorties` (nombre), `id`. nbformat 3 et 4 sont compris.
     """
-    faits = {"lisible": False, "probleme": "", "format": None, "cellules": [], "markdown": ""}
+    faits = {"lisible": False, "probleme": "", "cellules": []}
     try:
         if chemin.stat().st_size > TAILLE_MAX:
             faits["probleme"] = f"notebook de {chemin.stat().st_size / 1e6:.0f} Mo, non lu"
@@ -90,7 +90,6 @@ def lire(chemin):
         contenu = _recuperer(texte)
     if not isinstance(contenu, dict):
         return faits
-    faits["format"] = contenu.get("nbformat")
     cellules = contenu.get("cells")
     if not isinstance(cellules, list):
         feuilles = contenu.get("worksheets")
@@ -102,10 +101,15 @@ def lire(chemin):
         source = _texte(cellule.get("source", cellule.get("input", "")))
         if cellule.get("cell_type") == "code":
             faits["cellules"].append(_lire_cellule(cellule, source))
-        elif cellule.get("cell_type") in ("markdown", "heading", "raw"):
-            faits["markdown"] += source[:5_000] + "\n"
-    faits["markdown"] = faits["markdown"][:200_000]
     return faits
+
+
+def lire_python(chemin):
+    """Un fichier Python, vu comme un notebook d'une cellule jamais exécutée."""
+    source = chemin.read_bytes()[:500_000].decode("utf-8", "replace")
+    cellule = _lire_cellule({}, source)
+    probleme = "un fichier Python, pas un notebook"
+    return {"lisible": False, "probleme": probleme, "cellules": [cellule]}
 
 
 def _dire_json(texte, erreur):
@@ -182,62 +186,3 @@ def etat_execution(cellules):
         "sorties": sum(bool(c["texte"].strip() or c["figures"]) for c in code),
         "figures": sum(c["figures"] for c in code),
     }
-
-
-# --- Ce que disent les sorties ----------------------------------------------------------------
-
-NOMBRE = r"(?:np\.float\d*\()?(\d+(?:[.,]\d+)?(?:e-?\d+)?)\)?\s*(%?)"
-PRECISION = re.compile(
-    rf"(?:pr[ée]cision|exactitude|justesse|accuracy|\bacc\b|score)[^\n\d%:=]{{0,60}}[:=]?\s*{NOMBRE}",
-    re.IGNORECASE,
-)
-PROGRESSION = re.compile(
-    rf"(?<![a-z_])(?:acc|accuracy|categorical_accuracy):\s*{NOMBRE}", re.IGNORECASE
-)
-EPOQUE = re.compile(r"\bEpoch\s+(\d+)\s*/\s*(\d+)", re.IGNORECASE)
-LISTE = re.compile(rf"[\[(]\s*{NOMBRE}\s*,\s*{NOMBRE}\s*[\])]")
-
-
-def _valeur(texte, pourcent):
-    try:
-        valeur = float(texte.replace(",", "."))
-    except ValueError:
-        return None
-    if pourcent or 1 < valeur <= 100:
-        valeur /= 100
-    return round(valeur, 6) if 0 < valeur <= 1 else None
-
-
-def lire_sorties(cellules):
-    """Ce que les sorties affichent : précisions (hors lignes d'époque), époques, alertes, réponses."""
-    faits = {"precisions": [], "epoques": [], "epuisees": False, "trace": [], "reponses": []}
-    for rang, cellule in enumerate(cellules, start=1):
-        texte, source = cellule["texte"], cellule["source"]
-        faits["epuisees"] |= "ran out of data" in texte
-        epoques = [(int(a), int(b)) for a, b in EPOQUE.findall(texte)]
-        if epoques:
-            faits["epoques"].append([rang, max(a for a, _ in epoques), max(b for _, b in epoques)])
-        faits["trace"] += re.findall(r"val_loss: (\d+\.\d+)", texte)[:200]
-        for phrase in re.findall(r"Selon moi[^\n:]*:\s*([^\n]{1,60})", texte, re.IGNORECASE):
-            faits["reponses"].append([rang, phrase.strip()])
-        for ligne in texte.splitlines():
-            if len(ligne) > 2_000 or "val_" in ligne or EPOQUE.search(ligne):
-                continue
-            trouve = PRECISION.search(ligne)
-            if "evaluate" in source:
-                # Tout dans une cellule : les lignes de l'entraînement ne sont pas celles de l'évaluation.
-                if not epoques or re.match(r"\s*(313/313|10000/10000)\b", ligne):
-                    trouve = trouve or PROGRESSION.search(ligne)
-                elif "step" in ligne or "loss" in ligne.lower():
-                    trouve = None
-                if paire := LISTE.search(ligne):
-                    valeur = _valeur(paire[3], paire[4])
-                    faits["precisions"] += [[rang, valeur]] if valeur else []
-                    continue
-            # Une ligne de progression n'est une mesure que dans une cellule qui évalue.
-            if trouve and ("step" not in ligne or "evaluate" in source):
-                valeur = _valeur(trouve[1], trouve[2])
-                faits["precisions"] += [[rang, valeur]] if valeur else []
-    faits["precisions"] = faits["precisions"][:200]
-    faits["trace"] = faits["trace"][:400]
-    return faits

@@ -12,13 +12,24 @@ import markupsafe
 
 GABARITS = Path(__file__).with_name("gabarits")
 COLONNES = (
-    ("Nom", False), ("Note", True), ("Labo 1", False), ("Labo 2", False), ("Erreurs", True), ("Affichée", True),
-    ("Mesurée", True), ("Données", True), ("Photos", True), ("À vérifier", False),
-)  # fmt: skip
+    ("Nom", False),
+    ("Note", True),
+    ("Labo 1", False),
+    ("Labo 2", False),
+    ("Erreurs", True),
+    ("Affichée", True),
+    ("Mesurée", True),
+    ("Données", True),
+    ("Photos", True),
+    ("À vérifier", False),
+)
 
 ETATS = {
-    "entière": "exécuté en entier", "partielle": "exécuté en partie", "jamais": "jamais exécuté", "vide": "sans code",
-}  # fmt: skip
+    "entière": "exécuté en entier",
+    "partielle": "exécuté en partie",
+    "jamais": "jamais exécuté",
+    "vide": "sans code",
+}
 
 
 def fr(nombre):

@@ -200,6 +200,11 @@ def notebook(cellules, executer=True, **autres):
     }
 
 
+def a_l_envers(contenu):
+    """Le même notebook, enregistré de bas en haut ; les numéros gardent l'ordre de l'exécution."""
+    return {**contenu, "cells": contenu["cells"][::-1]}
+
+
 def ecrire(chemin, contenu):
     """Écrit un notebook (dict), du texte ou des octets ; rend le chemin."""
     chemin.parent.mkdir(parents=True, exist_ok=True)
