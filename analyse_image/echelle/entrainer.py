@@ -192,6 +192,7 @@ def entrainer(choix):
     # Ce qu'un vieux keras.json aurait choisi d'autre.
     keras.config.set_image_data_format("channels_last")
     keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
     rang = rejoindre(choix)
     keras.utils.set_random_seed(choix.graine)
     classes, etiquettes = lire_etiquettes(choix.manifeste)
