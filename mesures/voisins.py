@@ -20,9 +20,6 @@ import time
 from pathlib import Path
 
 ICI = Path(__file__).resolve().parent
-POIDS = ICI.parent.parent / "shared" / "keras_home"
-if POIDS.is_dir():
-    os.environ.setdefault("KERAS_HOME", str(POIDS))
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
