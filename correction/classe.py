@@ -62,7 +62,7 @@ def _lire(soumission, travail):
     dossier.mkdir(parents=True, exist_ok=True)
     demande, reponse = dossier / "demande.json", dossier / "faits.json"
     demande.write_text(json.dumps(soumission.__dict__), encoding="utf-8")
-    fin = limites.lancer(
+    fin = limites.lancer_borne(
         [sys.executable, "-m", "correction.faits", demande, reponse, dossier],
         duree=DUREE_LECTURE,
         memoire=3 * limites.GO,

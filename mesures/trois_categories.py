@@ -16,10 +16,15 @@ import sys
 import time
 from pathlib import Path
 
-import pandas as pd
-from cellules import executer_cellules
+ICI = Path(__file__).resolve().parent
+sys.path.insert(0, str(ICI.parent / "analyse_image"))
 
-RESULTATS = Path(__file__).resolve().parent / "trois_categories.csv"
+import pandas as pd  # noqa: E402
+from cellules import executer_cellules  # noqa: E402
+
+from outils.fichiers import ecriture_atomique  # noqa: E402
+
+RESULTATS = ICI / "trois_categories.csv"
 CELLULES = (
     *("imports", "parametres", "photos", "repartir", "charger", "transformer", "augmenter", "flux"),
     *("reseau", "compiler", "predire"),
@@ -86,8 +91,6 @@ def mesurer(labo, essai, graine):
 
 def principal():
     labo = lire_labo()
-    from outils.fichiers import ecriture_atomique
-
     for demande in sys.argv[1:] or ESSAIS:
         essai, _, voulue = demande.partition(":")
         for graine in [int(voulue)] if voulue else ESSAIS[essai]:

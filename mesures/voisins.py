@@ -86,7 +86,7 @@ def mobilenet(keras, X):
 
 def mesurer_photos(labo, essai, graine):
     keras, catalogue = labo["keras"], labo["catalogue"]
-    dossier = catalogue.trouver_vetements()
+    dossier = catalogue.jeux.trouver("vetements")
     if dossier is None:
         sys.exit("Les photos du labo 4 ne sont pas là : exécutez d'abord trois_categories.ipynb.")
     articles = [d.name for d in sorted((dossier / "validation").iterdir())]

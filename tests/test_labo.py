@@ -525,7 +525,7 @@ def test_ctrl_c_attend_la_fin_du_programme_lance(code, tmp_path):
 @POSIX
 @pytest.mark.parametrize(("commande", "programmes"), [("servir", 2), ("ouvrir", 1)])
 def test_sigterm_arrete_aussi_les_programmes_lances(commande, programmes):
-    enfant = "import sys, time; print('prêt', file=sys.stderr, flush=True); time.sleep(300)"
+    enfant = "import sys, time; sys.stderr.write('prêt\\n'); time.sleep(300)"
     code = (
         f"import sys, labo; enfant = [sys.executable, '-c', {enfant!r}]\n"
         "labo.preparer = lambda: None\n"

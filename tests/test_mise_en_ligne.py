@@ -17,7 +17,8 @@ from PIL import Image
 from serveurs import arreter, port_libre
 
 import labo
-from outils import preparation, reseaux
+from mesures import reseaux
+from outils import preparation
 from outils.donnees import CLASSES
 from outils.fichiers import RACINE
 from outils.modele import (
