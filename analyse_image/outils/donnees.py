@@ -11,10 +11,8 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from outils.fichiers import (  # noqa: F401  (deux noms que d'autres prennent encore ici)
-    DonneesInvalides,
+from outils.fichiers import (
     annoncer_dessins,
-    dossier_datas,
     dossier_inscriptible,
     dossiers_datas,
     ecriture_atomique,
@@ -70,10 +68,6 @@ UBYTE = {
         "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
 }
-
-
-class DonneesDessinees(UserWarning):
-    """En sursis : catalogue.py s'en sert encore."""
 
 
 def _remede(chemin):

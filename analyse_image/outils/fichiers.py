@@ -25,13 +25,11 @@ RACINE = Path(__file__).resolve().parents[2]
 class Refus(ValueError):
     """Une entrée inutilisable : le message dit laquelle, ce qui est trouvé, attendu, et que faire."""
 
-    def __init__(self, sujet, trouve="", attendu="", remede=""):
+    def __init__(self, sujet, trouve, attendu, remede):
         super().__init__(sujet, trouve, attendu, remede)
         self.sujet, self.trouve, self.attendu, self.remede = sujet, trouve, attendu, remede
 
     def __str__(self):
-        if not self.remede:  # TODO : à ôter quand tous les refus ont leurs trois parties
-            return self.sujet
         return (
             f"{self.sujet}\n  Trouvé  : {self.trouve}\n  Attendu : {self.attendu}\n"
             f"  Remède  : {self.remede}"

@@ -79,7 +79,8 @@ def _deguisement(debut):
 def lire_entete(chemin, colonnes, remede):
     """Rend les noms de colonnes d'un CSV ; lève `DonneesInvalides` s'il n'en est pas un ou s'il en manque."""
     chemin = Path(chemin)
-    attendu = f"un CSV dont la première ligne a les colonnes {', '.join(colonnes[:2])}…"
+    suite = colonnes if len(colonnes) < 9 else (*colonnes[:2], "…", colonnes[-1])
+    attendu = f"un CSV dont la première ligne a les colonnes {', '.join(suite)}"
     if chemin.is_dir():
         refuser_fichier(chemin, "un dossier", attendu, "renommez-le, puis relancez.")
     with open(chemin, "rb") as fichier:
