@@ -65,7 +65,7 @@ def _lire(soumission, travail):
     demande.write_text(
         json.dumps({**soumission.__dict__, "fournis": fournis.connus()}), encoding="utf-8"
     )
-    fin = limites.lancer(
+    fin = limites.lancer_borne(
         [sys.executable, "-m", "correction.faits", demande, reponse, dossier],
         duree=DUREE_LECTURE,
         memoire=3 * limites.GO,

@@ -24,6 +24,7 @@ GARDES = (
     "analyse_image/outils/*.py",
     "analyse_image/service",
     "analyse_image/echelle",
+    "datas/LISEZMOI.md",
     "images",
     "modele/reference",
     "mesures/*.csv",
@@ -93,16 +94,8 @@ def fichiers_distribues():
         for chemin in sorted(RACINE.glob(motif)):
             candidats = sorted(chemin.rglob("*")) if chemin.is_dir() else [chemin]
             for fichier in candidats:
-                if fichier.is_file() and not ECARTES & set(fichier.parts) and _utile(fichier):
+                if fichier.is_file() and not ECARTES & set(fichier.parts):
                     yield fichier
-
-
-def _utile(fichier):
-    """Faux pour un module d'outils qu'aucun labo n'emploie : reseaux.py est le corrigé d'une question."""
-    if fichier.name != "reseaux.py":
-        return True
-    textes = [c.read_text(encoding="utf-8") for c in (RACINE / "analyse_image").glob("*.ipynb")]
-    return any(re.search(r"outils(\.| import .*)reseaux", texte) for texte in textes)
 
 
 def produire(sortie):

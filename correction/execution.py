@@ -177,7 +177,7 @@ def _lancer(notebooks, travail, copie, proteges, duree_cellule):
     proteges = [*(Path(p).resolve() for p in proteges if Path(p).exists()), RACINE]
     with tempfile.TemporaryDirectory(prefix="n-", ignore_cleanup_errors=True) as court:
         programme = [sys.executable, "-m", "correction.noyau", ordre, resultat, journal]
-        fin = limites.lancer(
+        fin = limites.lancer_borne(
             [*limites.proteger(proteges), *programme],
             duree=DUREE_NOTEBOOK * len(notebooks) + 60,
             silence=DUREE_CELLULE + 150,

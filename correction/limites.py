@@ -126,7 +126,7 @@ def _tuer(processus):
     psutil.wait_procs(processus, timeout=5)
 
 
-def lancer(
+def lancer_borne(
     commande,
     duree,
     memoire=None,

@@ -61,7 +61,7 @@ def _examiner_file(file, dossier, images, duree, ranger):
             ranger(json.loads(ligne))
         vus = len(lignes)
 
-    fin = limites.lancer(
+    fin = limites.lancer_borne(
         [sys.executable, "-m", "correction.modeles", entree, sortie, images],
         duree=DEMARRAGE + duree * len(file),
         silence=duree + DEMARRAGE,

@@ -46,7 +46,7 @@ MAUVAISES = (
 
 def fabriquer_modeles(dossier):
     """Les deux réseaux de l'énoncé, non entraînés : leur mesure coûte autant."""
-    from outils import reseaux
+    import reseaux
 
     for nom in ("une_convolution", "quatre_convolutions"):
         modele = getattr(reseaux, nom)()

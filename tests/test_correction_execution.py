@@ -117,7 +117,7 @@ def test_les_cellules_qui_bloquent_sont_reconnues_sans_les_lancer(source, raison
 
 def test_lancer_arrete_ce_qui_dure_ce_qui_gonfle_et_les_orphelins(tmp_path):
     def programme(code, **options):
-        return limites.lancer([sys.executable, "-c", code], **options)
+        return limites.lancer_borne([sys.executable, "-c", code], **options)
 
     assert programme("pass", duree=20).code == 0
     assert programme("import sys; sys.exit(3)", duree=20).code == 3
@@ -217,7 +217,7 @@ def test_noter_une_classe_puis_reprendre(classe, tmp_path, capsys, monkeypatch):
 
 
 def test_une_lecture_qui_meurt_ne_coute_qu_une_remise(classe, tmp_path, monkeypatch):
-    lancer = limites.lancer
+    lancer = limites.lancer_borne
 
     def saboter(commande, **options):
         demande = (
@@ -227,7 +227,7 @@ def test_une_lecture_qui_meurt_ne_coute_qu_une_remise(classe, tmp_path, monkeypa
             return limites.Fin(None, "arrêté : plus de 150 s", 150, [])
         return lancer(commande, **options)
 
-    monkeypatch.setattr(limites, "lancer", saboter)
+    monkeypatch.setattr(limites, "lancer_borne", saboter)
     monkeypatch.setattr("correction.classe._mesurer_modeles", lambda *a: None)
     from correction.classe import noter
 

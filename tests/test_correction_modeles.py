@@ -13,7 +13,7 @@ import remises
 from keras import layers
 
 from correction import fournis, mesures_modeles
-from outils.reseaux import une_convolution
+from mesures.reseaux import une_convolution
 
 JSON, POIDS = remises.REFERENCE / "modele.json", remises.REFERENCE / "modele.weights.h5"
 KERAS_2 = {

@@ -5,12 +5,14 @@ import gzip
 import http.server
 import os
 import threading
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from processus import ensemble
 
-from outils import donnees
+from outils import donnees, fichiers
 from outils.donnees import COLONNES
 from outils.fichiers import DonneesInvalides
 
@@ -138,6 +140,14 @@ ABIMES = {
     "pixel trop grand": (valeur(5, 10, "256"), "ligne 6, colonne pixel10"),
     "pixel négatif": (valeur(5, 10, "-1"), "« -1 »"),
     "texte": (valeur(2, 7, "abc"), "« abc » à la ligne 3, colonne pixel7"),
+    "virgule en fin de ligne": (
+        lambda lignes: "\n".join([lignes[0], *(f"{x}," for x in lignes[1:])]),
+        "786 valeurs à la ligne 2, la dernière vide",
+    ),
+    "colonne de trop": (
+        lambda lignes: "\n".join([lignes[0], *(f"{x},0" for x in lignes[1:])]),
+        "786 valeurs à la ligne 2",
+    ),
     "case vide": (valeur(2, 7, ""), "ligne 3, colonne pixel7"),
 }
 
@@ -308,3 +318,112 @@ def test_ecrire_dans_un_dossier_en_lecture_seule_donne_un_message(lecture_seule)
         donnees._ecrire_csv(
             lecture_seule / "x.csv", np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.uint8)
         )
+
+
+# --- Plusieurs noyaux à la fois -------------------------------------------------------------------
+
+# Quatre petits fichiers d'origine (20 et 10 images), fabriqués dans un dossier servi par HTTP.
+PETITS = """
+import gzip, hashlib, json, resource, signal, sys
+from pathlib import Path
+from outils import donnees, fichiers
+adresse, service, taille = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+for nom in donnees.UBYTE:
+    n = 20 if "train" in nom else 10
+    brut = bytes(16) + bytes(784 * n) if "images" in nom else bytes(8) + bytes(range(10)) * (n // 10)
+    gz = gzip.compress(brut, mtime=0)
+    (service / f"{nom}.gz").exists() or (service / f"{nom}.gz").write_bytes(gz)
+    donnees.UBYTE[nom] = hashlib.md5(gz).hexdigest(), hashlib.sha256(brut).hexdigest()
+donnees.CSV = {"fashion-mnist_train.csv": 20, "fashion-mnist_test.csv": 10}
+donnees.TAILLE_JUMEAU = {"train": 40, "test": 20}
+donnees.DOSSIER_DEBIAN = Path("/nulle-part")
+if taille:  # plus aucun fichier n'y dépasse cette taille : un disque plein
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (taille, taille))
+try:
+    csv = donnees.obtenir_csv([adresse])
+    (X, _), _ = donnees.charger_fashion_mnist([adresse])
+    print(len(X), *(donnees.nom_court(c.parent) for c in csv))
+except OSError as erreur:
+    print(erreur)
+"""
+
+
+@pytest.fixture
+def service(tmp_path):
+    (tmp_path / "service").mkdir()
+    gestion = functools.partial(Serveur, directory=str(tmp_path / "service"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), gestion) as serveur:
+        threading.Thread(target=serveur.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{serveur.server_port}/", tmp_path / "service"
+        serveur.shutdown()
+
+
+def noms(dossier):
+    return sorted(c.relative_to(dossier).as_posix() for c in dossier.rglob("*") if c.is_file())
+
+
+def test_deux_noyaux_obtiennent_les_memes_donnees(datas, service):
+    for sortie in ensemble(2, PETITS, *service, 0):
+        assert sortie.endswith(f"20 {datas} {datas}\n") and "DESSINÉES" not in sortie
+    attendus = [*donnees.CSV, donnees.CACHE, *(f"{nom}.gz" for nom in donnees.UBYTE)]
+    assert noms(datas) == sorted(attendus)
+
+
+def test_deux_noyaux_sans_reseau_ont_le_meme_jumeau(datas, service):
+    for sortie in ensemble(2, PETITS, "http://127.0.0.1:9/", service[1], 0):
+        assert sortie.endswith(f"40 {datas}/jumeau {datas}/jumeau\n") and "DESSINÉES" in sortie
+    assert noms(datas / "jumeau") == sorted([*donnees.CSV, donnees.CACHE])
+
+
+def test_les_vraies_donnees_arrivees_pendant_le_dessin_l_emportent(petits_csv, monkeypatch, capsys):
+    ailleurs = petits_csv.with_name("ailleurs")
+    petits_csv.rename(ailleurs)
+    monkeypatch.setattr(donnees, "DOSSIER_DEBIAN", Path("/nulle-part"))
+
+    def dessiner_pendant_qu_elles_arrivent(n):
+        ailleurs.rename(petits_csv)
+        return np.zeros((n, 28, 28), np.uint8), np.zeros(n, np.uint8)
+
+    monkeypatch.setattr(donnees, "jumeau_fashion_mnist", dessiner_pendant_qu_elles_arrivent)
+    (X, _), _ = donnees.charger_fashion_mnist(miroirs=())
+    assert len(X) == 20 and "DESSINÉES" not in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="il faut une limite de taille de fichier (POSIX)")
+def test_un_disque_plein_se_dit_en_francais_et_ne_laisse_rien(datas, service):
+    (sortie,) = ensemble(1, PETITS, *service, 10_000)
+    assert "Impossible d'écrire « fashion-mnist_" in sortie and "libérez de la place" in sortie
+    assert noms(datas) == sorted(f"{nom}.gz" for nom in donnees.UBYTE)
+
+
+# --- Les dossiers de chacun -----------------------------------------------------------------------
+
+
+def test_les_csv_de_l_enonce_dans_analyse_image_sont_lus(petits_csv, tmp_path, monkeypatch):
+    enonce = tmp_path / "depot" / "analyse_image" / "datas"
+    enonce.parent.mkdir(parents=True)
+    petits_csv.rename(enonce)
+    monkeypatch.setattr(fichiers, "RACINE", tmp_path / "depot")
+    monkeypatch.setattr(donnees, "_trouver_ubyte", None)  # rien d'autre n'est cherché
+    assert [c.parent for c in donnees.obtenir_csv(miroirs=())] == [enonce] * 2
+    assert "fichiers CSV de « analyse_image/datas »" in donnees.source_disponible()
+
+
+def test_une_archive_de_kaggle_non_decompressee_est_nommee(petits_csv):
+    with zipfile.ZipFile(petits_csv / "archive.zip", "w") as archive:
+        for nom in donnees.CSV:
+            archive.write(petits_csv / nom, nom)
+            (petits_csv / nom).unlink()
+    with pytest.raises(DonneesInvalides, match=r"archive\.zip.*(?s:.*)décompressez-la"):
+        donnees.obtenir_csv()
+
+
+def test_un_csv_aux_lignes_numerotees_par_r_se_lit_comme_avant(petits_csv):
+    chemin = petits_csv / "fashion-mnist_train.csv"
+    X, y = donnees.lire_csv(chemin)
+    entete, *lignes = chemin.read_text().splitlines()
+    numerotees = [f'"{i}",{ligne}' for i, ligne in enumerate(lignes, start=1)]
+    chemin.write_text("\n".join([entete, *numerotees]))
+    X_r, y_r = donnees.lire_csv(chemin)
+    assert np.array_equal(X, X_r) and np.array_equal(y, y_r)

@@ -6,17 +6,16 @@ import tarfile
 import zipfile
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 
 import numpy as np
 import pytest
+from processus import ensemble
 
 from outils import fichiers, garde_robe, jeux
 from outils.fichiers import DonneesInvalides
 
 RACES = list(jeux.RACES)
-ANALYSE = Path(jeux.__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -264,6 +263,34 @@ def test_les_vraies_photos_arrivees_pendant_le_dessin_l_emportent(datas, capsys)
 
     assert jeux.obtenir("chiens", en_ligne=False, jumeau=arrivent)[1] == "Stanford Dogs"
     assert "DESSINÉES" not in capsys.readouterr().out
+
+
+# --- Deux noyaux à la fois --------------------------------------------------------------------
+
+PETIT = """
+import sys
+from dataclasses import replace
+from outils import garde_robe, jeux
+jeux.JEUX["chiens"] = replace(
+    jeux.JEUX["chiens"], minimum=dict.fromkeys(jeux.RACES, 3), somme=None, adresses=tuple(sys.argv[1:]),
+    jumeau=lambda: jeux.dessiner("jumeau_30", lambda d: garde_robe.ecrire_chiens(d, list(jeux.RACES), 30)),
+)
+dossier, source = jeux.obtenir("chiens")
+print(source, len(list(dossier.glob("*/*.jpg"))))
+"""
+
+
+def test_deux_noyaux_dessinent_le_meme_jumeau(datas):
+    for sortie in ensemble(2, PETIT):
+        assert "DONNÉES DESSINÉES" in sortie and sortie.endswith("chiens dessinés 30\n")
+    assert [c.name for c in datas.iterdir()] == ["jumeau_30"]
+
+
+def test_deux_noyaux_telechargent_le_meme_jeu(serveur, datas):
+    adresse = jeux.JEUX["chiens"].adresses[1]
+    for sortie in ensemble(2, PETIT, adresse):
+        assert "DESSINÉES" not in sortie and sortie.endswith("Stanford Dogs 12\n")
+    assert serveur["demandes"] == [0] and [c.name for c in datas.iterdir()] == ["stanford-dogs"]
 
 
 def test_les_dessins_sont_reproductibles():

@@ -139,7 +139,7 @@ def lire_csv(chemin, n_lignes=None):
     chemin = Path(chemin)
     n_lignes = n_lignes or CSV.get(chemin.name)
     _verifier_entete(chemin)
-    verifier_colonnes(chemin, _remede(chemin), lignes=1)  # pandas dit les suivantes
+    verifier_colonnes(chemin, _remede(chemin), lignes=12)  # pandas dit les suivantes
     morceaux = []
     try:
         # int32 d'abord : selon sa version, pandas replie en silence dans uint8 ce qui n'y tient pas.

@@ -9,7 +9,7 @@ import tempfile
 import time
 import zipfile
 from contextlib import contextmanager, suppress
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -218,16 +218,25 @@ def trouver_csv(nom, dossiers):
 def verifier_colonnes(chemin, remede, lignes=None):
     """Refuse un CSV dont une ligne a plus de valeurs que l'en-tête n'a de noms : tout se décalerait.
 
-    `lignes` : n'en regarder que les premières. Un numéro de ligne sans nom de colonne (R, pandas) est admis.
+    `lignes` : n'en regarder que les premières. Des numéros de ligne sans nom de colonne (R, pandas) sont admis.
     Lève `DonneesInvalides`, qui nomme la ligne.
     """
-    with open(chemin, encoding="utf-8-sig", errors="replace", newline="") as fichier:
+    with (
+        suppress(csv.Error),  # ce n'est pas du CSV : qui le lira le dira
+        open(chemin, encoding="utf-8-sig", errors="replace", newline="") as fichier,
+    ):
         lecteur = csv.reader(fichier)
         colonnes = len(next(lecteur, []))
-        for rang, valeurs in enumerate(islice(lecteur, lignes)):
-            surplus = len(valeurs) - colonnes
-            if surplus > 0 and not (surplus == 1 and valeurs[0] in (str(rang), str(rang + 1))):
-                trouve = f"{len(valeurs)} valeurs à la ligne {lecteur.line_num}"
+        suite = ((lecteur.line_num, valeurs) for valeurs in islice(lecteur, lignes))
+        debut = list(islice(suite, 12))  # des étiquettes de 0 à 9 ne feraient pas illusion
+        premiers = [valeurs[0] for _, valeurs in debut if len(valeurs) == colonnes + 1]
+        if len(premiers) > 1 and premiers in (
+            [str(n + i) for i in range(len(debut))] for n in (0, 1)
+        ):
+            colonnes += 1  # des numéros de ligne, que pandas prend pour index
+        for ligne, valeurs in chain(debut, suite):
+            if len(valeurs) > colonnes:
+                trouve = f"{len(valeurs)} valeurs à la ligne {ligne}"
                 if not valeurs[-1]:
                     trouve += ", la dernière vide (une virgule de trop)"
                 refuser_fichier(chemin, trouve, f"{colonnes} valeurs, une par colonne", remede)
