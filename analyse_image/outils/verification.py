@@ -405,7 +405,9 @@ def labo3_q1(noms):
     erreurs, epoque = np.asarray(historique["val_loss"]), noms["epoque"]
     meilleure = int(erreurs.argmin()) + 1
     if isinstance(epoque, bool) or not isinstance(epoque, int | np.integer):
-        raise Faux(f"epoque vaut {epoque!r}, de type {type(epoque).__name__} ; attendu : un entier.")
+        raise Faux(
+            f"epoque vaut {epoque!r}, de type {type(epoque).__name__} ; attendu : un entier."
+        )
     if epoque == meilleure - 1:
         raise Faux(f"{epoque} est son rang à partir de 0 ; la première époque porte le numéro 1.")
     if epoque != meilleure:
