@@ -10,10 +10,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from correction import RACINE, execution, limites, mesures_modeles, rapport, soumissions
+from correction import RACINE, execution, fournis, limites, mesures_modeles, rapport, soumissions
 from correction import bareme as baremes
 from correction import note as notes
-from correction.ressemblances import signaler
+from correction.ressemblances import marquer_photos_communes, signaler
 from outils import donnees
 from outils.fichiers import ecriture_atomique
 
@@ -50,6 +50,7 @@ def _illisible(soumission, raison):
         "questions": {},
         "remarques": [f"Remise non lue : {raison}. Ouvrez-la à la main."],
         "modeles": [],
+        "modele_fourni": False,
         "poids_seuls": [],
         "donnees": {"git": False, "rendus": [], "historique": []},
         "photos": {"fichiers": [], "chemins": [], "reponses": []},
@@ -61,7 +62,9 @@ def _lire(soumission, travail):
     dossier = Path(travail) / soumission.cle
     dossier.mkdir(parents=True, exist_ok=True)
     demande, reponse = dossier / "demande.json", dossier / "faits.json"
-    demande.write_text(json.dumps(soumission.__dict__), encoding="utf-8")
+    demande.write_text(
+        json.dumps({**soumission.__dict__, "fournis": fournis.connus()}), encoding="utf-8"
+    )
     fin = limites.lancer_borne(
         [sys.executable, "-m", "correction.faits", demande, reponse, dossier],
         duree=DUREE_LECTURE,
@@ -95,9 +98,10 @@ def _mesurer_modeles(tous, travail, ouvriers, barre):
             candidat = restants[cle].pop(0)
             resultat = resultats[cle] | {"montre": candidat["montre"], "jumeau": jumeau}
             resultat["octets"] = Path(candidat["poids"] or candidat["entier"]).stat().st_size
+            resultat["fourni"] = resultat.get("empreinte") in fournis.poids_fournis()
             if resultat["charge"] or "modele" not in faits:
                 faits["modele"] = resultat
-            if resultat["charge"]:
+            if resultat["charge"] and not resultat["fourni"]:
                 restants[cle] = []
         barre.total += sum(bool(c) for c in restants.values())
 
@@ -166,6 +170,7 @@ def noter(dossier, bareme=None, sortie=None, executer=False, recommencer=False, 
             for faits in nouveaux:
                 garder(faits)
     tous.update({f["cle"]: f for f in nouveaux})
+    marquer_photos_communes(list(tous.values()))
     bulletins = [notes.noter(tous[s.cle], bareme) for s in liste]
     signalements = signaler(list(tous.values()))
     for b in bulletins:
