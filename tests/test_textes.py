@@ -156,3 +156,25 @@ def test_le_readme_et_le_labo_annoncent_la_meme_duree(labo):
     ligne = next(x for x in readme.splitlines() if f"({LABOS.name}/{labo}.ipynb)" in x)
     annoncee = ligne.split("|")[-3].strip()
     assert duree.startswith(annoncee), f"{labo} : « {duree} », README : « {annoncee} »"
+
+
+# --- Les noms de l'énoncé --------------------------------------------------------------------
+
+NOMS = {
+    "classification": "observations_entrainement observations_test X y X_apprentissage X_validation y_apprentissage "
+    "y_validation X_test y_test LONGUEUR_IMAGE LARGEUR_IMAGE premiereImage dimentionImage reseauNeurone1Convolution "
+    "reseauNeurones4Convolution generateur_images nouvelles_images_apprentissage nouvelles_images_validation "
+    "historique_apprentissage evaluation model_json json_file",
+    "test_model": "fichier_json modele_json modele classes image_array probabilities predicted_class "
+    "load_and_preprocess_image resize_with_aspect_ratio create_centered_image normalize_pixels",
+}
+
+
+@pytest.mark.parametrize("nom", NOMS)
+def test_les_noms_de_l_enonce_sont_gardes(nom):
+    source = "\n".join(c.source for c in codes(nom))
+    manquent = [x for x in NOMS[nom].split() if not re.search(rf"(?<![\w.]){x}(?!\w)", source)]
+    assert manquent == []
+    for ligne in ('print("Erreur:", ', 'print("Précision:", ', 'print("Modèle sauvegardé !")'):
+        assert nom != "classification" or ligne in source
+    assert nom == "classification" or "Selon moi l'image est : {classes[predicted_class]}" in source
