@@ -29,7 +29,6 @@ from outils.fichiers import (
     fichiers_sous,
     nom_court,
     refuser_fichier,
-    trouver_csv,
 )
 from outils.garde_robe import ecrire_catalogue
 
@@ -43,6 +42,7 @@ from outils.lecture import (  # noqa: F401
     lire_images,
     parasites,
 )
+from outils.tableaux import lire_entete, trouver_csv
 
 CLASSES = ("bottomwear", "shoes", "topwear")
 JEUX = ("train", "validation", "test")
@@ -131,16 +131,10 @@ def _lire_csv(chemin):
     lit que les colonnes qui la précèdent, et rien n'est perdu. Lève `DonneesInvalides`.
     """
     attendues = ("id", "masterCategory", "subCategory", "articleType")
+    entete = lire_entete(chemin, attendues, "reprenez le fichier styles.csv du jeu de Kaggle.")
+    rangs = [entete.index(nom) for nom in attendues]
     with open(chemin, encoding="utf-8-sig", errors="replace") as fichier:
-        entete = [nom.strip().strip('"') for nom in fichier.readline(10_000).split(",")]
-        if not set(attendues) <= set(entete):
-            refuser_fichier(
-                chemin,
-                f"les colonnes {', '.join(entete)[:120] or '(aucune)'}",
-                f"au moins {', '.join(attendues)}",
-                "reprenez le fichier styles.csv du jeu de Kaggle.",
-            )
-        rangs = [entete.index(nom) for nom in attendues]
+        next(fichier, None)
         for numero, ligne in enumerate(fichier, start=2):
             valeurs = ligne.split(",", max(rangs) + 1) + [""] * len(entete)
             valeurs = [valeurs[rang].strip().strip('"') for rang in rangs]

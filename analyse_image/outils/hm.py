@@ -5,7 +5,6 @@ les couleurs d'un même vêtement ont les mêmes sept premiers chiffres. Fusionn
 l'effectif, c'est changer ou choisir des lignes ; aucun fichier ne bouge.
 """
 
-import csv
 import json
 import os
 import re
@@ -17,16 +16,11 @@ from PIL import Image
 
 from outils import jeux
 from outils.catalogue import ANOMALIES, COLONNES, annoncer_autre_forme, non_vide, tableau
-from outils.fichiers import (
-    DonneesInvalides,
-    est_parasite,
-    refuser_fichier,
-    trouver_csv,
-    verifier_colonnes,
-)
+from outils.fichiers import est_parasite, refuser_fichier
 from outils.garde_robe import ecrire_hm
 from outils.lecture import EXTENSIONS, parasites
 from outils.preparation import FORMATS
+from outils.tableaux import lire_entete, trouver_csv, verifier_colonnes
 
 CONCOURS = "h-and-m-personalized-fashion-recommendations"
 
@@ -91,17 +85,12 @@ def lire_articles(dossier):
             dossier, "un dossier où il n'y a pas de fichier articles.csv", attendu, remede
         )
     textes = {"article_id": "object", "product_code": "object"}
+    lire_entete(chemin, COLONNES_UTILES, remede)
+    verifier_colonnes(chemin, remede)
     try:
-        verifier_colonnes(chemin, remede)
         articles = pd.read_csv(chemin, dtype=textes, encoding="utf-8")
-    except DonneesInvalides:
-        raise
-    except (ValueError, csv.Error) as erreur:
+    except ValueError as erreur:
         refuser_fichier(chemin, f"un fichier illisible ({str(erreur)[:120]})", attendu, remede)
-    absentes = [nom for nom in COLONNES_UTILES if nom not in articles]
-    if absentes:
-        trouve = f"un fichier qui n'a pas de colonne {', '.join(absentes)}, mais "
-        refuser_fichier(chemin, trouve + ", ".join(map(str, articles.columns[:8])), attendu, remede)
     for nom, chiffres in (("article_id", 10), ("product_code", 7)):
         # Un tableur a pu en faire des nombres : 108775015.0
         articles[nom] = articles[nom].str.replace(r"\.0+$", "", regex=True).str.zfill(chiffres)
