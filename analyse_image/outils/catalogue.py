@@ -13,7 +13,6 @@ donne pas de ligne est compté : les **anomalies** sont un tableau (`path`, `rea
 import json
 import os
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,6 @@ from tqdm.auto import tqdm
 from outils import jeux
 from outils.fichiers import (
     DonneesInvalides,
-    dossier_atomique,
     dossiers_datas,
     est_parasite,
     fichiers_sous,
@@ -32,12 +30,12 @@ from outils.fichiers import (
     trouver_csv,
 )
 from outils.garde_robe import ecrire_catalogue
-
-# Les labos appellent les trois premières d'ici.
-from outils.lecture import (  # noqa: F401
+from outils.lecture import (  # noqa: F401 : les labos appellent d'ici ce qui porte sur les photos
     EXTENSIONS,
+    JEUX,
     PARASITE,
     checkFileIsGood,
+    ecrire_arborescence,
     empreintes,
     etat_photo,
     lire_images,
@@ -45,7 +43,6 @@ from outils.lecture import (  # noqa: F401
 )
 
 CLASSES = ("bottomwear", "shoes", "topwear")
-JEUX = ("train", "validation", "test")
 COLONNES = ["path", "id", "class", "article", "split"]
 ANOMALIES = ["path", "reason", "detail"]
 
@@ -260,7 +257,7 @@ def manifeste_classes(dossier, classes):
     return tableau(lignes)
 
 
-# --- Répartir, équilibrer, ranger -----------------------------------------------------------------
+# --- Répartir, équilibrer -------------------------------------------------------------------------
 
 
 def equilibrer(manifeste, graine=13):
@@ -304,28 +301,6 @@ def repartir(manifeste, validation=0.15, test=0.15, graine=13, groupe=None):
             cote.update(dict.fromkeys(part, jeu))
     resultat.loc[~deja_test, "split"] = resultat.loc[~deja_test, cle].map(cote)
     return resultat
-
-
-def ecrire_arborescence(manifeste, dossier):
-    """Range les photos dans `dossier/<split>/<class>/`, par lien physique ; rend leur nombre.
-
-    Un lien physique ne prend pas de place : c'est un second nom du même fichier (une copie, là où il n'y en a
-    pas). Les originaux restent où ils sont. Lève `FileExistsError` si `dossier` existe et n'est pas vide.
-    """
-    if set(manifeste["split"]) - set(JEUX):
-        raise ValueError("Certaines lignes n'ont pas de jeu : appelez d'abord `repartir`.")
-    with dossier_atomique(dossier) as provisoire:
-        for ligne in manifeste.to_dict("records"):
-            source = Path(ligne["path"])
-            cible = provisoire / ligne["split"] / ligne["class"] / source.name
-            cible.parent.mkdir(parents=True, exist_ok=True)
-            if cible.exists():  # deux photos du même nom, venues de dossiers différents
-                cible = cible.with_name(f"{source.parent.name}-{source.name}")
-            try:
-                os.link(source, cible)
-            except OSError:  # autre disque, ou système sans liens physiques
-                shutil.copyfile(source, cible)
-    return len(manifeste)
 
 
 # --- Où sont les données --------------------------------------------------------------------------

@@ -10,10 +10,10 @@ import json
 import os
 import re
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
-from PIL import Image
 
 from outils import jeux
 from outils.catalogue import ANOMALIES, COLONNES, annoncer_autre_forme, non_vide, tableau
@@ -25,8 +25,7 @@ from outils.fichiers import (
     verifier_colonnes,
 )
 from outils.garde_robe import ecrire_hm
-from outils.lecture import EXTENSIONS, parasites
-from outils.preparation import FORMATS
+from outils.lecture import EXTENSIONS, mesurer_photos, parasites  # noqa: F401
 
 CONCOURS = "h-and-m-personalized-fashion-recommendations"
 
@@ -57,6 +56,7 @@ PHOTOS_PUBLIEES = {nom: photos for nom, (_, photos) in _PUBLIES.items() if photo
 CLASSES = tuple(sorted(PHOTOS_PUBLIEES))  # l'ordre de Keras
 RARES = tuple(nom for nom in ARTICLES_PUBLIES if nom not in PHOTOS_PUBLIEES)
 REDUITES = tuple(PHOTOS_PUBLIEES)[:4]  # celles que les auteurs ont réduites à 5 000
+PLAN = "articles.csv, et images/010/0108775015.jpg, …"
 COLONNES_UTILES = ["article_id", "product_code", "product_type_name", "product_group_name"]
 
 
@@ -83,25 +83,27 @@ def lire_articles(dossier):
     Lève `DonneesInvalides` si le fichier manque, n'est pas du CSV, a une ligne trop longue, ou n'a pas les
     colonnes utiles.
     """
-    dossier, attendu = Path(dossier), "articles.csv, du CSV en UTF-8 de 25 colonnes"
-    remede = f"kaggle competitions download -c {CONCOURS} -f articles.csv, puis décompressez ce qui arrive."
+    dossier = Path(dossier)
     chemin = trouver_csv("articles.csv", [dossier] if dossier.is_dir() else [])
+
+    def refuser(trouve):
+        remede = f"kaggle competitions download -c {CONCOURS} -f articles.csv, puis décompressez."
+        refuser_fichier(chemin or dossier, trouve, "articles.csv, 25 colonnes en UTF-8", remede)
+
     if not chemin:
-        refuser_fichier(
-            dossier, "un dossier où il n'y a pas de fichier articles.csv", attendu, remede
-        )
-    textes = {"article_id": "object", "product_code": "object"}
+        refuser("pas de fichier articles.csv")
     try:
-        verifier_colonnes(chemin, remede)
+        verifier_colonnes(chemin, "ôtez ce qui est en trop, ou reprenez le fichier de Kaggle.")
+        textes = dict.fromkeys(("article_id", "product_code"), "object")
         articles = pd.read_csv(chemin, dtype=textes, encoding="utf-8")
     except DonneesInvalides:
         raise
     except (ValueError, csv.Error) as erreur:
-        refuser_fichier(chemin, f"un fichier illisible ({str(erreur)[:120]})", attendu, remede)
-    absentes = [nom for nom in COLONNES_UTILES if nom not in articles]
+        refuser(f"un fichier illisible ({str(erreur)[:120]})")
+    absentes = ", ".join(nom for nom in COLONNES_UTILES if nom not in articles)
     if absentes:
-        trouve = f"un fichier qui n'a pas de colonne {', '.join(absentes)}, mais "
-        refuser_fichier(chemin, trouve + ", ".join(map(str, articles.columns[:8])), attendu, remede)
+        trouvees = ", ".join(map(str, articles.columns[:8]))
+        refuser(f"un fichier qui n'a pas de colonne {absentes}, mais {trouvees}")
     for nom, chiffres in (("article_id", 10), ("product_code", 7)):
         # Un tableur a pu en faire des nombres : 108775015.0
         articles[nom] = articles[nom].str.replace(r"\.0+$", "", regex=True).str.zfill(chiffres)
@@ -109,18 +111,11 @@ def lire_articles(dossier):
 
 
 def sous_dossiers(dossier):
-    """Rend, triés, les noms des sous-dossiers d'`images` (« 010 », « 011 »…).
-
-    Lève `DonneesInvalides` s'il n'y a pas de sous-dossier `images`.
-    """
+    """Rend, triés, les noms des sous-dossiers d'`images` (« 010 »…) ; lève `DonneesInvalides` sans `images`."""
     images = Path(dossier) / "images"
     if not images.is_dir():
-        refuser_fichier(
-            dossier,
-            "un dossier sans sous-dossier « images »",
-            "images/010/0108775015.jpg, …",
-            "décompressez l'archive en entier, ou laissez ce catalogue de côté.",
-        )
+        remede = "décompressez l'archive en entier, ou laissez ce catalogue de côté."
+        refuser_fichier(dossier, "un dossier sans « images »", PLAN, remede)
     return sorted(e.name for e in os.scandir(images) if e.is_dir() and not est_parasite(e.name))
 
 
@@ -171,7 +166,7 @@ def completer(manifeste, anomalies, dossier):
     """Rend (manifeste, anomalies), avec les fichiers du système ; lève `DonneesInvalides` s'il ne reste rien."""
     restes = tableau(parasites(Path(dossier) / "images"), ANOMALIES)
     anomalies = pd.concat([anomalies, restes], ignore_index=True)
-    return non_vide(manifeste, anomalies, dossier, "articles.csv, et images/010/0108775015.jpg, …")
+    return non_vide(manifeste, anomalies, dossier, PLAN)
 
 
 def manifeste_hm(dossier):
@@ -182,19 +177,6 @@ def manifeste_hm(dossier):
     return completer(
         *joindre(lire_articles(dossier), lister_photos(dossier), str(dossier)), dossier
     )
-
-
-def mesurer_photos(chemins):
-    """Tableau (path, width, height, bytes) : lit les en-têtes seulement ; dimensions manquantes si illisible."""
-    lignes = []
-    for chemin in chemins:
-        try:
-            with Image.open(chemin, formats=FORMATS) as image:
-                taille = image.size
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            taille = (None, None)
-        lignes.append((str(chemin), *taille, os.path.getsize(chemin)))
-    return pd.DataFrame(lignes, columns=["path", "width", "height", "bytes"])
 
 
 # --- Fusionner, réduire ---------------------------------------------------------------------------
@@ -234,16 +216,11 @@ def verifier_acces_kaggle(dossier=None):
     droits = stat.S_IMODE(cle.stat().st_mode)
     if os.name == "posix" and droits & 0o077:
         return f"Clé lisible par d'autres (droits {droits:o}) : chmod 600 ~/.kaggle/kaggle.json"
-    try:
+    with suppress(OSError, ValueError, KeyError, TypeError):
         contenu = json.loads(cle.read_text(encoding="utf-8"))
-        entiere = all(isinstance(contenu[nom], str) and contenu[nom] for nom in ("username", "key"))
-    except (OSError, ValueError, KeyError, TypeError):
-        entiere = False
-    if not entiere:
-        return (
-            "kaggle.json est abîmé : refaites un jeton (Settings → API), et remplacez le fichier."
-        )
-    return "Clé en place, lisible de vous seul."
+        if all(isinstance(contenu[nom], str) and contenu[nom] for nom in ("username", "key")):
+            return "Clé en place, lisible de vous seul."
+    return "kaggle.json est abîmé : refaites un jeton (Settings → API), et remplacez le fichier."
 
 
 def obtenir_hm(dossier=None, n=6_000, largeur=240):
