@@ -13,6 +13,7 @@ from pathlib import Path
 
 from correction import etudiante, rapport
 from correction.classe import noter
+from correction.note import a_revoir
 
 
 class Analyseur(argparse.ArgumentParser):
@@ -59,7 +60,12 @@ def _noter(sortie, **choix):
     largeur = max(len(b.nom) for b in bulletins)
     for b in bulletins:
         print(f"{b.nom:{largeur}s}  {rapport.fr(b.note):>6s} / {rapport.fr(b.note_sur)}")
+    if titres := a_revoir(bulletins):
+        print(f"\nÀ revoir dans la grille (manqué par plus de 80 %) : {', '.join(titres)}")
     print(f"\nRapport : {Path(sortie) / 'rapport.html'} (notes.csv et etudiants/ à côté)")
+    for nom in ("feuille-moodle.csv", "retours-moodle.zip", "retours-github.sh"):
+        if (Path(sortie) / nom).is_file():
+            print(f"À renvoyer : {Path(sortie) / nom}")
 
 
 def _version_etudiante(sortie):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from correction.criteres import CRITERES
 
+ENONCES = ("auto", "publié", "série")
 BAREME = Path(__file__).with_name("bareme.toml")
 
 
@@ -38,4 +39,8 @@ def lire_bareme(chemin=BAREME):
     if not isinstance(bareme.setdefault("note_sur", 100), (int, float)) or bareme["note_sur"] <= 0:
         raise BaremeInvalide(f"Barème « {chemin} » : note_sur doit être un nombre positif.")
     bareme.setdefault("arrondi", 0)
+    if bareme.setdefault("enonce", "auto") not in ENONCES:
+        raise BaremeInvalide(
+            f"Barème « {chemin} » : enonce doit être « {' », « '.join(ENONCES)} »."
+        )
     return bareme

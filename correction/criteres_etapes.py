@@ -5,10 +5,18 @@ from typing import Any
 
 from correction.architectures import RESEAU_1, RESEAU_4, comparer, ressemblance
 from correction.registre import Critere, registre
-from correction.remise import mauvaises_evaluations, piege_augmentation
+from correction.remise import mauvaises_evaluations, piege_augmentation, validation_plate
 
 LABO_1, LABO_2 = "classification", "test_model"
 critere, CRITERES = registre()
+AUTRES_OPTIMISEURS = {
+    "sgd",
+    "rmsprop",
+    "adagrad",
+    "adadelta",
+    "ftrl",
+    "lion",
+}  # l'énoncé demande Adam
 
 
 @dataclass
@@ -28,13 +36,15 @@ class Etape:
             e for e in r.evenements(self.role, *self.genres) if not self.garder or self.garder(e)
         ]
         if not trouves:
-            return absente(r, self.role, self.non)
+            return absente(r, self.role, self.non, *self.genres)
         part = self.part(r) if self.part else 1.0
         return part, self.oui.format(len(trouves)), r.ou(self.role, trouves[0])
 
 
-def absente(r, role, non):
-    """Constat d'une étape qui n'est pas faite."""
+def absente(r, role, non, *genres):
+    """Constat d'une étape qui n'est pas faite, ou qui est écrite mais n'a pas tourné."""
+    if ecrits := r.ecrits(role, *genres):
+        return 0, "écrit, mais pas exécuté sans erreur", r.ou(role, ecrits[0])
     return 0, non if r.labo[role] else "notebook absent", r.ou(role)
 
 
@@ -90,7 +100,7 @@ def decoupe(r):
         valides = [e for e in fits if e["validation"] and not e["sur_test"]]
         if valides:
             return 0.5, "une validation, mais pas train_test_split", r.ou(LABO_1, valides[0])
-        return absente(r, LABO_1, "aucun train_test_split")
+        return absente(r, LABO_1, "aucun train_test_split", "decoupe")
     meilleure = max(decoupes, key=lambda e: _part_decoupe(r, e)[0])
     part, taille = _part_decoupe(r, meilleure)
     dits = ["non donné" if v is None else v for v in (taille, meilleure["random_state"])]
@@ -113,12 +123,22 @@ def echelle(r):
     echelles = r.evenements(LABO_1, "echelle")
     fits = [e for e in r.evenements(LABO_1, "fit") if e["connu"]]
     evaluations = [e for e in r.evenements(LABO_1, "evaluate") if e["connu"]]
-    rescaling = any(e["divise"] for e in fits)
-    if not echelles and not rescaling:
-        return absente(r, LABO_1, "aucune division par 255")
-    ou = r.ou(LABO_1, echelles[0] if echelles else fits[0])
-    if fits and not any(e["divise"] for e in fits):
+    divises = [e for e in fits if e["divise"]]
+    if not echelles and not divises:
+        return absente(r, LABO_1, "aucune division par 255", "echelle")
+    ou = r.ou(LABO_1, (echelles or divises)[0])
+    if fits and not divises:
         return 0.5, "une division par 255, mais pas sur ce que reçoit fit", ou
+    doubles = [e for e in (*fits, *evaluations) if e["deux_fois"]]
+    if doubles:
+        return 0.5, "des pixels divisés deux fois par 255", r.ou(LABO_1, doubles[0])
+    brutes = [e for e in divises if e["validation_brute"]]
+    if brutes:
+        trouve = "X_validation n'est pas divisé par 255 comme l'apprentissage"
+        return 0.5, trouve, r.ou(LABO_1, brutes[0])
+    if plate := validation_plate(r):
+        trouve = "la validation reste à 10 % : elle n'est pas à l'échelle de l'apprentissage"
+        return 0.5, trouve, r.ou(LABO_1, plate)
     if evaluations and not any(e["divise"] for e in evaluations):
         return 0.7, "X_test n'est pas divisé par 255 comme l'apprentissage", ou
     autres = {e["par"] for e in echelles} - {255, "Scaler", "normalize"}
@@ -129,12 +149,24 @@ def echelle(r):
 
 def _reseau(r, attendues):
     notebook = r.labo[LABO_1]
-    reseaux = [x for x in notebook["code"]["reseaux"] if len(x["couches"]) > 2] if notebook else []
+    lus = notebook["code"]["reseaux"] if notebook else []
+    reseaux = [x for x in lus if len(x["couches"]) > 2]
     if not reseaux:
         return absente(r, LABO_1, "aucun réseau reconnu")
-    meilleur = max(reseaux, key=lambda x: ressemblance(x["couches"], attendues))
+    propres = [x for x in reseaux if x["propre"]]
+    if not propres:
+        return 0, "réseau écrit, mais pas exécuté sans erreur", r.ou(LABO_1, reseaux[0])
+    meilleur = max(propres, key=lambda x: ressemblance(x["couches"], attendues))
     trouve = f"« {meilleur['nom']} » : {comparer(meilleur['couches'], attendues)}"
     return ressemblance(meilleur["couches"], attendues), trouve, r.ou(LABO_1, meilleur)
+
+
+def _entraine(r, attendues):
+    """Vrai si un réseau qui ressemble à l'attendu a été entraîné, ou s'il y en a un qu'on ne reconnaît pas."""
+    reseaux = r.labo[LABO_1]["code"]["reseaux"]
+    numeros = {e["numero"] for e in r.evenements(LABO_1, "fit")}
+    couches = [reseaux[n]["couches"] for n in numeros if n is not None]
+    return None in numeros or any(c and ressemblance(c, attendues) >= 0.5 for c in couches)
 
 
 @critere("reseau_1", " → ".join(RESEAU_1))
@@ -142,32 +174,43 @@ def reseau_1(r):
     return _reseau(r, RESEAU_1)
 
 
-@critere("reseau_4", "Conv 32, 32, 64, 128 avec normalisations et dropout, Dense 512, 128, 10")
+@critere(
+    "reseau_4", "Conv 32, 32, 64, 128 avec normalisations et dropout, Dense 512, 128, 10 ; entraîné"
+)
 def reseau_4(r):
     part, trouve, ou = _reseau(r, RESEAU_4)
-    return (part, trouve, ou) if part >= 0.5 else (0, "partie facultative non faite", ou)
+    if part < 0.5:
+        return 0, "partie facultative non faite", ou
+    if not _entraine(r, RESEAU_4):
+        return 0, f"{trouve} ; jamais entraîné", ou
+    return part, trouve, ou
 
 
 @critere("compilation", "compile(entropie croisée catégorielle, Adam, accuracy)")
 def compilation(r):
     compiles = r.evenements(LABO_1, "compile")
     if not compiles:
-        return absente(r, LABO_1, "aucun compile")
+        return absente(r, LABO_1, "aucun compile", "compile")
     e = compiles[0]
     bonne = any(
         "crossentropy" in c["perte"].lower() or c["perte"] in ("?", "None") for c in compiles
     )
+    adam = any(_optimiseur(c) not in AUTRES_OPTIMISEURS for c in compiles)
     perte = "entropie croisée" if bonne else f"perte « {e['perte'][:40]} »"
-    optimiseur = e["optimiseur"].rsplit(".", 1)[-1][:30]
-    trouve = perte + (f" ; optimiseur {optimiseur}" if optimiseur.isidentifier() else "")
-    return (1 if bonne else 0.5), trouve, r.ou(LABO_1, e)
+    nom = e["optimiseur"].rsplit(".", 1)[-1][:30]
+    trouve = perte + (f" ; optimiseur {nom}" if nom.isidentifier() else "")
+    return (1 if bonne else 0.5) - (0 if adam else 0.25), trouve, r.ou(LABO_1, e)
+
+
+def _optimiseur(e):
+    return e["optimiseur"].rsplit(".", 1)[-1].lower()
 
 
 def _epoques(r, augmente, attendu):
     fits = [e for e in r.evenements(LABO_1, "fit") if e["augmente"] == augmente]
     if not fits:
         sur = " sur images augmentées" if augmente else " (fit)"
-        return absente(r, LABO_1, f"aucun entraînement{sur}")
+        return absente(r, LABO_1, f"aucun entraînement{sur}", "fit")
     connues = [e for e in fits if e["epoques"] is not None]
     if not connues:
         affichees = [b for _, _, b in r.labo[LABO_1]["sorties"]["epoques"]]
@@ -198,7 +241,7 @@ def augmentation(r):
         return part, "entraînement sur images augmentées", r.ou(LABO_1, fits[0])
     if r.evenements(LABO_1, "generateur"):
         return 0.5, "un générateur, mais aucun entraînement avec lui", r.ou(LABO_1)
-    return absente(r, LABO_1, "aucune augmentation")
+    return absente(r, LABO_1, "aucune augmentation", "generateur")
 
 
 @critere("sauvegarde", "to_json et save_weights")
@@ -212,7 +255,7 @@ def sauvegarde(r):
     if quoi:
         seul = "l'architecture" if "json" in quoi else "les poids"
         return 0.5, f"seulement {seul}", r.ou(LABO_1, next(iter(quoi.values())))
-    return absente(r, LABO_1, "aucune sauvegarde")
+    return absente(r, LABO_1, "aucune sauvegarde", "sauvegarde")
 
 
 @critere(
@@ -221,7 +264,7 @@ def sauvegarde(r):
 def preparation(r):
     ouvertes = r.evenements(LABO_2, "image_ouverte")
     if not ouvertes:
-        return absente(r, LABO_2, "aucune image ouverte")
+        return absente(r, LABO_2, "aucune image ouverte", "image_ouverte")
     importees = {e["nom"].rsplit(".", 1)[-1] for e in r.evenements(LABO_2, "import")}
     complete = importees & {"load_and_preprocess_image", "preparation", "preparer_photo"}
     etapes = {"redimension": "réduite", "inversion": "inversée", "echelle": "mise à l'échelle"}
@@ -241,4 +284,4 @@ def prediction(r):
     if predictions:
         oui = "une prédiction dans le code, mais aucune réponse affichée"
         return 0.5, oui, r.ou(LABO_2, predictions[0])
-    return absente(r, LABO_2, "aucune prédiction")
+    return absente(r, LABO_2, "aucune prédiction", "predict")

@@ -3,7 +3,7 @@
 import functools
 
 from correction.registre import registre
-from correction.remise import NOMS
+from correction.remise import NOMS, ou_cellule
 
 critere, CRITERES = registre()
 
@@ -15,12 +15,18 @@ def _fichier(r, role):
         suite = f" (autres notebooks : {', '.join(autres[:3])})" if autres else ""
         return 0, f"aucun notebook reconnu{suite}", "toute la remise"
     chemin = notebook["chemin"]
+    if not notebook["execution"]["total"]:
+        return 0, f"« {chemin} », sans aucune cellule de code", chemin
+    if notebook["distribue"]:
+        return 0, f"« {chemin} », le notebook distribué, inchangé", chemin
     if chemin.endswith(".py"):
         return r.seuils["en_python"], f"« {chemin} », un fichier Python", chemin
     if r.faits["un_seul_notebook"] and notebook["role_du_nom"] != role:
         return r.seuils["mauvais_nom"], f"dans « {chemin} », avec l'autre labo", chemin
     ecarts = []
-    if notebook["role_du_nom"] not in (role, None):
+    if not r.serie and _tous_nommes_classification(r):
+        pass  # l'énoncé publié nomme aussi son second notebook « classification.ipynb »
+    elif notebook["role_du_nom"] not in (role, None):
         ecarts.append("noms des deux notebooks échangés")
     elif not (notebook["nom_juste"] and notebook["role_du_nom"] == role):
         ecarts.append("autre nom")
@@ -36,6 +42,16 @@ for _role in NOMS:
     )
 
 
+def _tous_nommes_classification(r):
+    premier, second = r.labo["classification"], r.labo["test_model"]
+    noms = [n["role_du_nom"] for n in (premier, second) if n]
+    return len(noms) == 2 and noms[1] == "classification" and noms[0] != "test_model"
+
+
+def _sans_ubyte(fichiers):
+    return [f for f in fichiers if "ubyte" not in f[0].lower()]
+
+
 def _liste(fichiers):
     total = sum(t for _, t in fichiers) / 1e6
     noms = ", ".join(n.rsplit("/", 1)[-1] for n, _ in fichiers[:4])
@@ -47,12 +63,15 @@ def donnees_absentes(r):
     donnees = r.faits["donnees"]
     if r.faits["vide"]:
         return 0, "remise vide", "toute la remise"
-    if donnees["rendus"]:
+    rendus, historique = donnees["rendus"], donnees["historique"]
+    if not r.serie:  # l'énoncé publié demande d'écarter les CSV et ne dit rien des fichiers ubyte
+        rendus, historique = _sans_ubyte(rendus), _sans_ubyte(historique)
+    if rendus:
         verbe = "suivis par Git" if donnees["git"] else "dans la remise"
-        trouve = f"{len(donnees['rendus'])} fichier(s) {verbe} : {_liste(donnees['rendus'])}"
-        return 0, trouve, donnees["rendus"][0][0]
-    if donnees["historique"]:
-        efface = f"effacés, mais encore dans l'historique Git : {_liste(donnees['historique'])}"
+        trouve = f"{len(rendus)} fichier(s) {verbe} : {_liste(rendus)}"
+        return 0, trouve, rendus[0][0]
+    if historique:
+        efface = f"effacés, mais encore dans l'historique Git : {_liste(historique)}"
         return 0.5, efface, "historique Git"
     ou = "dépôt et historique Git" if donnees["git"] else "toute la remise"
     return 1, "aucun fichier de données", ou
@@ -82,39 +101,47 @@ def _du_role(r, role, fonction):
 
 @_pour_chaque_notebook("lisible", "un notebook que Jupyter ouvre")
 def lisible(n):
+    e = n["execution"]
     if not n["lisible"]:
         return 0, n["probleme"]
-    if not n["execution"]["total"]:
+    if not e["total"]:
         return 0, "aucune cellule de code"
-    return 1, f"{n['nombre']} cellule{'s' if n['nombre'] > 1 else ''} de code"
+    if n["distribue"]:
+        return 0, "le notebook distribué, inchangé"
+    if e["faites"] and not e["propres"]:
+        return 0, "toutes les cellules exécutées finissent en erreur"
+    return 1, _cellules(n["nombre"], "de code")
 
 
-@_pour_chaque_notebook("execution", "toutes les cellules exécutées, sorties gardées")
+@_pour_chaque_notebook("execution", "toutes les cellules exécutées sans erreur, sorties gardées")
 def execution(n):
     e = n["execution"]
     if e["etat"] == "vide":
         return 0, "aucune cellule de code"
     if e["etat"] == "jamais":
         return 0, f"jamais exécuté (0 cellule sur {e['total']})"
-    if not e["sorties"]:
-        return 0.5, f"{e['faites']} cellules exécutées sur {e['total']}, mais aucune sortie gardée"
+    part, ou = e["propres"] / e["total"], n["chemin"]
+    trouve = f"{_cellules(e['faites'], 'exécutée')} sur {e['total']}"
+    if e["propres"] < e["faites"]:
+        trouve += f", dont {e['faites'] - e['propres']} en erreur"
     if e["etat"] == "partielle":
-        manquantes = ", ".join(map(str, e["manquantes"][:6]))
-        trouve = f"{e['faites']} cellules exécutées sur {e['total']} ; pas celle(s) n° {manquantes}"
-        return (
-            e["faites"] / e["total"],
-            trouve,
-            f"{n['chemin']}, cellule de code {e['manquantes'][0]}",
-        )
-    return 1, f"{e['faites']} cellules exécutées sur {e['total']}"
+        trouve += f" ; pas celle(s) n° {', '.join(map(str, e['manquantes'][:6]))}"
+        ou = ou_cellule(n, e["manquantes"][0])
+    if not e["sorties"]:
+        return part / 2, f"{trouve}, mais aucune sortie gardée", ou
+    return part, trouve, ou
 
 
 @_pour_chaque_notebook("ordre", "des numéros [1], [2], [3]… croissants de haut en bas")
 def ordre(n):
     e = n["execution"]
-    if not e["faites"]:
-        return 0, "jamais exécuté"
-    return (1, "dans l'ordre") if e["ordre"] else (0, "cellules exécutées dans le désordre")
+    if not e["propres"]:
+        return 0, "jamais exécuté sans erreur" if e["faites"] else "jamais exécuté"
+    if not e["numerotees"]:
+        return 0, "aucun numéro d'exécution : l'ordre ne se lit pas"
+    if not e["ordre"]:
+        return 0, "cellules exécutées dans le désordre"
+    return e["faites"] / e["total"], _en_tout("dans l'ordre", e)
 
 
 @_pour_chaque_notebook("erreurs", "aucune erreur affichée")
@@ -123,7 +150,21 @@ def erreurs(n):
     if not e["faites"]:
         return 0, "jamais exécuté"
     if not e["erreurs"]:
-        return 1, "aucune erreur"
+        return e["faites"] / e["total"], _en_tout("aucune erreur", e)
     cellule, nom, valeur = e["erreurs"][-1]
     trouve = f"{len(e['erreurs'])} erreur(s), dont {nom} : {valeur[:100]}"
-    return 0, trouve, f"{n['chemin']}, cellule de code {cellule}"
+    return 0, trouve, ou_cellule(n, cellule)
+
+
+def _cellules(nombre, suite):
+    """« 3 cellules exécutées », « 1 cellule de code »."""
+    pluriel = "s" if nombre > 1 else ""
+    accord = pluriel if suite.endswith("e") and suite != "de code" else ""
+    return f"{nombre} cellule{pluriel} {suite}{accord}"
+
+
+def _en_tout(dit, e):
+    """Le constat, avec ce qui n'a pas tourné."""
+    return (
+        dit if e["faites"] == e["total"] else f"{dit}, sur {e['faites']} cellules de {e['total']}"
+    )

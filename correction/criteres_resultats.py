@@ -13,14 +13,18 @@ def precision_affichee(r):
         trouve = "aucune précision affichée" if r.labo["classification"] else "notebook absent"
         return 0, trouve, r.ou("classification")
     valeurs = ", ".join(f"{v:.4f}".replace(".", ",") for _, v in precisions[:4])
-    return 1, valeurs, f"{r.ou('classification')}, cellule de code {precisions[0][0]}"
+    return 1, valeurs, r.ou("classification", {"cellule": precisions[0][0]})
 
 
 @critere("modele_fichiers", "modele/modele.json et modele/modele.weights.h5")
 def modele_fichiers(r):
     modeles = r.faits["modeles"]
+    if r.modele.get("fourni"):
+        return _sans_modele(r)
     complets = [m for m in modeles if m["entier"] or m["poids"]]
     if not modeles:
+        if r.faits["modele_fourni"]:
+            return _sans_modele(r)
         seuls = ", ".join(r.faits["poids_seuls"])
         return (
             0,
@@ -30,19 +34,21 @@ def modele_fichiers(r):
     montre = (complets or modeles)[0]["montre"]
     if not complets:
         return 0.3, f"« {montre} » : les poids manquent", montre
-    if complets[0]["exact"]:
+    if complets[0]["exact"] == "modele" or (complets[0]["exact"] and not r.serie):
         return 1, montre, "modele/"
     return r.seuils["mauvais_nom"], f"« {montre} » (autre nom ou autre dossier)", montre
 
 
 def _sans_modele(r):
+    if r.faits["modele_fourni"] or r.modele.get("fourni"):
+        return 0, "seulement le modèle que le dépôt fournit", "modele/"
     return 0, "aucun modèle à charger" if not r.faits["modeles"] else "poids absents", "modele/"
 
 
 @critere("modele_charge", "l'architecture et les poids se rechargent : (28, 28, 1) → 10")
 def modele_charge(r):
     m = r.modele
-    if not m:
+    if not m or m.get("fourni"):
         return _sans_modele(r)
     if not m["charge"]:
         return 0, m["probleme"], m.get("montre", "modele/")
@@ -59,6 +65,8 @@ def modele_charge(r):
 @critere("modele_precision", "au moins 88 % des 10 000 images de test")
 def modele_precision(r):
     m = r.modele
+    if m.get("fourni"):
+        return _sans_modele(r)
     if not m or m.get("mesure") is None:
         return (0, "non mesurable", "modele/") if m else _sans_modele(r)
     haut, bas = r.seuils["precision_pleine"], r.seuils["precision_nulle"]
@@ -74,6 +82,8 @@ def modele_precision(r):
 @critere("modele_coherent", "la précision affichée est celle du modèle remis")
 def modele_coherent(r):
     m = r.modele
+    if m.get("fourni"):
+        return _sans_modele(r)
     if not m or m.get("mesure") is None:
         return (0, "non mesurable", "modele/") if m else _sans_modele(r)
     if m.get("jumeau"):
@@ -86,7 +96,7 @@ def modele_coherent(r):
         1 if ecart <= r.seuils["ecart_admis"] else 0.5 if ecart <= r.seuils["ecart_tolere"] else 0
     )
     trouve = f"affichée {pourcent(valeur)}, mesurée {pourcent(m['mesure'])}"
-    return part, trouve, f"{r.ou('classification')}, cellule de code {cellule}"
+    return part, trouve, r.ou("classification", {"cellule": cellule})
 
 
 @critere("photo_presente", "au moins une photo personnelle, à l'endroit que dit le code")
@@ -97,10 +107,15 @@ def photo_presente(r):
     siennes = [f for f in photos["fichiers"] if not f[3]]
     if not siennes:
         return r.seuils["photo_fournie"], "seulement les images d'exemple du dépôt", "images/"
+    communes = set(photos.get("communes", ()))
+    siennes = [f for f in siennes if f[2] not in communes]
+    if not siennes:
+        trouve = "seulement une image que d'autres remises ont aussi : elle n'est pas personnelle"
+        return r.seuils["photo_fournie"], trouve, "images/"
     absentes = [c for c in photos["chemins"] if c[2] == "absente"]
     if not r.serie and photos["chemins"] and len(absentes) == len(photos["chemins"]):
         trouve = f"{len(siennes)} photo(s), mais pas « {absentes[0][0]} » qu'emploie le code"
-        return 0.5, trouve, f"{r.ou('test_model')}, cellule de code {absentes[0][1]}"
+        return 0.5, trouve, r.ou("test_model", {"cellule": absentes[0][1]})
     return 1, f"{len(siennes)} photo(s), dont « {siennes[0][0]} »", siennes[0][0]
 
 
@@ -120,7 +135,7 @@ def photo_predite(r):
     return (
         1,
         f"« {reponse} »{f' pour « {nom} »' if nom else ''}{verdict}",
-        f"{r.ou('test_model')}, cellule de code {cellule}",
+        r.ou("test_model", {"cellule": cellule}),
     )
 
 

@@ -88,7 +88,8 @@ def version_etudiante(notebook, nom="notebook"):
     return copie
 
 
-def _fichiers():
+def fichiers_distribues():
+    """Les fichiers de ce dépôt que reçoit l'étudiant (les labos, avant d'être vidés de leurs solutions)."""
     for motif in GARDES:
         for chemin in sorted(RACINE.glob(motif)):
             candidats = sorted(chemin.rglob("*")) if chemin.is_dir() else [chemin]
@@ -114,7 +115,7 @@ def produire(sortie):
         )
     with tempfile.TemporaryDirectory() as provisoire:
         provisoire = Path(provisoire)
-        for fichier in _fichiers():
+        for fichier in fichiers_distribues():
             cible = provisoire / fichier.relative_to(RACINE)
             cible.parent.mkdir(parents=True, exist_ok=True)
             if fichier.suffix == ".ipynb":

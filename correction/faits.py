@@ -9,13 +9,20 @@ from pathlib import Path
 
 from correction import archives, depot_git, inventaire, limites
 from correction.donnees_remises import lire_donnees
+from correction.fournis import connus as fournis_connus
+from correction.fournis import somme
 from correction.modeles_remis import trouver_modeles
 from correction.notebooks_remis import attribuer, lire_notebook, role_du_nom
 from correction.photos_remises import lire_photos
 
 
 def etablir(soumission, travail):
-    """Faits (dict sérialisable) d'une remise {nom, cle, sources}."""
+    """Faits (dict sérialisable) d'une remise {nom, cle, sources}.
+
+    `soumission["fournis"]` évite de recalculer, pour chaque remise, les empreintes de ce qu'on distribue.
+    """
+    fournis = soumission.get("fournis") or fournis_connus()
+    sommes, cellules = set(fournis["sommes"]), set(fournis["cellules"])
     racines, remarques, ouvertes = archives.deballer(
         soumission["sources"], Path(travail) / "contenu"
     )
@@ -28,7 +35,7 @@ def etablir(soumission, travail):
         # Une archive qu'on a ouverte est l'emballage de la remise, pas une donnée.
         deballees = {*ouvertes, *(c for c in chemins if Path(f"{c}.contenu").is_dir())}
         presents += [(c, racine) for c in chemins if c not in deballees]
-    notebooks, roles = _lire_notebooks(presents)
+    notebooks, roles = _lire_notebooks(presents, cellules)
     base = racines[0] if racines else Path(travail)
     chemins = [c for c, _ in presents]
     bases = {
@@ -47,26 +54,29 @@ def etablir(soumission, travail):
         and roles["classification"] is roles["test_model"],
         "questions": _toutes_les_questions(notebooks),
         "autres_notebooks": [n["chemin"] for n in notebooks if n not in roles.values()][:20],
-        "modeles": trouver_modeles(chemins, base, bases),
+        "modeles": trouver_modeles(chemins, base, sommes, bases),
+        "modele_fourni": any(
+            c.suffix.lower() in (".h5", ".keras") and somme(c) in sommes for c in chemins
+        ),
         "poids_seuls": [c.name for c in chemins if c.suffix.lower() in (".h5", ".hdf5")][:10],
         "donnees": lire_donnees(chemins, base, git),
-        "photos": lire_photos(chemins, base, roles["test_model"]),
+        "photos": lire_photos(chemins, base, sommes, roles["test_model"]),
     }
 
 
-def _lire_notebooks(presents):
+def _lire_notebooks(presents, distribuees):
     """(tous les notebooks, {rôle: notebook ou None}) ; à défaut de notebook, un .py du même rôle."""
-    ipynb = [(c, racine) for c, racine in presents if c.suffix.lower() == ".ipynb"]
+    ipynb = [(c, racine) for c, racine in presents if c.name.lower().endswith(inventaire.NOTEBOOKS)]
     notebooks = []
     for chemin, racine in ipynb[:40]:
-        lu = lire_notebook(chemin, chemin.relative_to(racine))
+        lu = lire_notebook(chemin, chemin.relative_to(racine), distribuees)
         notebooks.append({**lu, "absolu": str(chemin)})
     roles = attribuer(notebooks)
     for chemin, racine in presents:
         role = role_du_nom(chemin)
         en_python = chemin.suffix.lower() == ".py" and chemin.stat().st_size < 500_000
         if en_python and role and not roles[role]:
-            roles[role] = lire_notebook(chemin, chemin.relative_to(racine))
+            roles[role] = lire_notebook(chemin, chemin.relative_to(racine), distribuees)
     return notebooks, roles
 
 

@@ -1,9 +1,10 @@
-"""Ce que le dépôt fournit, reconnu par son empreinte : images d'exemple et modèle de référence."""
+"""Ce que le dépôt étudiant fournit, reconnu par son empreinte : cela ne rapporte rien."""
 
 import functools
 import hashlib
+import json
 
-from correction import RACINE
+from correction.etudiante import fichiers_distribues, version_etudiante
 
 
 def somme(chemin):
@@ -12,7 +13,30 @@ def somme(chemin):
         return hashlib.file_digest(fichier, "sha256").hexdigest()
 
 
+def empreinte_cellule(source):
+    """Empreinte d'une cellule de code, aux espaces de fin de ligne près."""
+    lignes = [ligne.rstrip() for ligne in source.strip().splitlines()]
+    return hashlib.sha256("\n".join(lignes).encode("utf-8", "replace")).hexdigest()[:20]
+
+
+def empreinte_poids(tableaux):
+    """Empreinte des poids d'un réseau (tableaux flottants), quel que soit leur ordre ou leur fichier."""
+    sommes = sorted(
+        hashlib.sha256(t.tobytes()).hexdigest() for t in tableaux if t.dtype.kind == "f"
+    )
+    return hashlib.sha256("".join(sommes).encode()).hexdigest()
+
+
 @functools.cache
-def sommes_fournies():
-    fournis = [*(RACINE / "images").glob("*"), *(RACINE / "modele" / "reference").glob("*")]
-    return {somme(c) for c in fournis if c.is_file()}
+def connus():
+    """{"sommes": fichiers distribués, "cellules": cellules de code distribuées}, en listes d'empreintes."""
+    sommes, cellules = set(), set()
+    for fichier in fichiers_distribues():
+        if fichier.suffix != ".ipynb":
+            sommes.add(somme(fichier))
+            continue
+        notebook = version_etudiante(json.loads(fichier.read_text(encoding="utf-8")), fichier.name)
+        for cellule in notebook["cells"]:
+            if cellule["cell_type"] == "code":
+                cellules.add(empreinte_cellule("".join(cellule["source"])))
+    return {"sommes": sorted(sommes), "cellules": sorted(cellules)}

@@ -3,7 +3,6 @@
 python -m correction.modeles TACHES.json RESULTATS.jsonl : une ligne de résultat par modèle, dans l'ordre.
 """
 
-import hashlib
 import io
 import json
 import math
@@ -14,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 from correction import limites
+from correction.fournis import empreinte_poids
 from outils.modele import json_pour_keras_anterieur
 
 JSON_MAX = 5_000_000
@@ -304,9 +304,6 @@ def examiner(tache, X_test, y_test):
             **resultat,
             "probleme": f"modèle illisible ({type(erreur).__name__} : {_court(erreur)})",
         }
-    somme = hashlib.sha256()
-    for tableau in reseau.get_weights():
-        somme.update(tableau.tobytes())
     resultat.update(
         charge=True,
         keras=version,
@@ -314,7 +311,7 @@ def examiner(tache, X_test, y_test):
         sortie=reseau.output_shape[-1] if isinstance(reseau.output_shape, tuple) else None,
         parametres=int(reseau.count_params()),
         couches=[c.__class__.__name__ for c in reseau.layers],
-        empreinte=somme.hexdigest(),
+        empreinte=empreinte_poids(reseau.get_weights()),
     )
     try:
         resultat.update(mesurer(reseau, X_test, y_test))

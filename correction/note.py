@@ -3,8 +3,11 @@
 from dataclasses import dataclass, field
 
 from correction.criteres import CRITERES
+from correction.diagnostic import diagnostic
 from correction.remarques import remarques
 from correction.remise import Remise
+
+CLASSE_MIN = 5  # remises à partir desquelles un critère manqué par tous interroge la grille
 
 
 @dataclass
@@ -35,7 +38,11 @@ class Bulletin:
     note_sur: float
     constats: list
     remarques: list
+    diagnostic: list = field(default_factory=list)
     signalements: list = field(default_factory=list)
+    identifiant: str = ""  # de Moodle
+    nom_moodle: str = ""
+    github: str = ""  # COMPTE/DEPOT
 
 
 def _questions(r, bareme):
@@ -60,7 +67,7 @@ def _questions(r, bareme):
 
 def noter(faits, bareme):
     """Bulletin d'une remise d'après ses faits."""
-    r = Remise(faits, bareme["seuils"])
+    r = Remise(faits, bareme["seuils"], bareme["enonce"])
     constats = []
     for cle, reglage in bareme["criteres"].items():
         part, trouve, ou = CRITERES[cle].juger(r)
@@ -84,5 +91,24 @@ def noter(faits, bareme):
     if bareme["arrondi"]:
         note = round(note / bareme["arrondi"]) * bareme["arrondi"]
     return Bulletin(
-        faits["nom"], faits["cle"], round(note, 2), bareme["note_sur"], constats, remarques(r)
+        faits["nom"],
+        faits["cle"],
+        round(note, 2),
+        bareme["note_sur"],
+        constats,
+        remarques(r),
+        diagnostic(r),
     )
+
+
+def a_revoir(bulletins):
+    """Titres des critères que plus de 80 % de la classe n'ont pas en entier : la grille, plutôt que la classe."""
+    if len(bulletins) < CLASSE_MIN:
+        return []
+    titres = []
+    for colonne in zip(*(b.constats for b in bulletins), strict=True):
+        comptes = [c for c in colonne if c.part is not None and not c.bonus]
+        manques = sum(c.part < 0.999 for c in comptes)
+        if len(comptes) >= CLASSE_MIN and manques > 0.8 * len(comptes):
+            titres.append(f"{colonne[0].titre} ({manques} sur {len(comptes)})")
+    return titres

@@ -7,6 +7,14 @@ import unicodedata
 TAILLE_MAX = 80_000_000
 TEXTE_MAX = 400_000  # caractères de sortie gardés par cellule
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|\x1b[@-Z\\-_]")
+ERREUR_DE_VSCODE = "application/vnd.code.notebook.error"
+TRACEBACK = re.compile(
+    r"^Traceback \(most recent call last\)|^-{30,}\s*\n\w+\s+Traceback", re.MULTILINE
+)
+FIN_DE_TRACE = re.compile(r"^(\w*(?:Error|Exception|Interrupt|Exit))\b:?[ ]?(.*)$", re.MULTILINE)
+LIGNE_FAUTIVE = re.compile(
+    r"Cell In ?\[\d+\], line (\d+)|<cell line: (\d+)>|^-+> ?(\d+)\b", re.MULTILINE
+)
 CONFLIT = re.compile(
     r"^<{7}[^\n]*\n(.*?)(?:^\|{7}[^\n]*\n.*?)?^={7}[^\n]*\n(.*?)^>{7}[^\n]*\n?",
     re.MULTILINE | re.DOTALL,
@@ -133,11 +141,8 @@ def _lire_cellule(cellule, source):
     sorties = cellule.get("outputs")
     sorties = [s for s in sorties if isinstance(s, dict)] if isinstance(sorties, list) else []
     for sortie in sorties:
-        genre = sortie.get("output_type")
-        if genre in ("error", "pyerr"):
-            erreurs.append(
-                [str(sortie.get("ename", "Erreur"))[:100], str(sortie.get("evalue", ""))[:300]]
-            )
+        if erreur := _erreur(sortie):
+            erreurs.append(erreur)
             continue
         donnees = sortie.get("data") if isinstance(sortie.get("data"), dict) else sortie
         textes.append(_texte(sortie.get("text")) or _texte(donnees.get("text/plain")))
@@ -149,13 +154,52 @@ def _lire_cellule(cellule, source):
         "source": source[:300_000],
         "numero": numero if isinstance(numero, int) and not isinstance(numero, bool) else None,
         "texte": nettoyer_texte("\n".join(textes)),
-        "erreurs": erreurs,
+        "erreurs": [[nom, valeur] for nom, valeur, _ in erreurs],
+        "ligne_erreur": min((ligne for *_, ligne in erreurs), default=None),
         "figures": figures,
         "sorties": len(sorties),
     }
 
 
-def _du_code(source):
+def _erreur(sortie):
+    """(nom, message, ligne de la cellule ou 0) d'une sortie qui montre une erreur, sinon None."""
+    if sortie.get("output_type") in ("error", "pyerr"):
+        nom, valeur = str(sortie.get("ename", "Erreur"))[:100], str(sortie.get("evalue", ""))[:300]
+        trace = sortie.get("traceback")
+        trace = "\n".join(map(str, trace)) if isinstance(trace, list) else ""
+        return nom, valeur, _ligne_fautive(nom, ANSI.sub("", trace[:50_000]))
+    donnees = sortie.get("data") if isinstance(sortie.get("data"), dict) else sortie
+    if ERREUR_DE_VSCODE in donnees:
+        return "Erreur", _texte(donnees[ERREUR_DE_VSCODE])[:300], 0
+    for texte in (sortie.get("text"), donnees.get("text/plain"), donnees.get("text/html")):
+        texte = ANSI.sub("", _texte(texte)[:TEXTE_MAX])
+        if TRACEBACK.search(texte):
+            noms = FIN_DE_TRACE.findall(texte)
+            nom, valeur = noms[-1] if noms else ("Traceback", "")
+            return nom, valeur[:300], _ligne_fautive(nom, texte)
+    return None
+
+
+def _ligne_fautive(nom, trace):
+    """Ligne de la cellule où l'erreur est née ; 0 si on ne sait pas, ou si rien n'a pu tourner."""
+    trouvee = LIGNE_FAUTIVE.search(trace)
+    if not trouvee or nom in ("SyntaxError", "IndentationError", "TabError"):
+        return 0
+    return int(next(g for g in trouvee.groups() if g))
+
+
+def executee(cellule):
+    """Vrai si une cellule porte un numéro ou une sortie."""
+    return cellule["numero"] is not None or cellule["sorties"] > 0
+
+
+def a_tourne(cellule, ligne):
+    """Vrai si l'instruction qui finit à cette ligne a tourné sans erreur, d'après ce que la cellule garde."""
+    erreur = cellule["ligne_erreur"]
+    return executee(cellule) and (erreur is None or ligne < erreur)
+
+
+def du_code(source):
     """Vrai si la cellule contient autre chose que du blanc et des commentaires."""
     return any(ligne.strip() and not ligne.strip().startswith("#") for ligne in source.splitlines())
 
@@ -165,8 +209,8 @@ def etat_execution(cellules):
 
     Une cellule est exécutée si elle porte un numéro ou une sortie ; les cellules vides ne comptent pas.
     """
-    code = [c for c in cellules if _du_code(c["source"])]
-    faites = [c for c in code if c["numero"] is not None or c["sorties"]]
+    code = [c for c in cellules if du_code(c["source"])]
+    faites = [c for c in code if executee(c)]
     numeros = [c["numero"] for c in code if c["numero"] is not None]
     rang = {id(c): i for i, c in enumerate(cellules, start=1)}
     if not code:
@@ -178,11 +222,12 @@ def etat_execution(cellules):
     return {
         "etat": etat,
         "faites": len(faites),
+        "propres": sum(not c["erreurs"] for c in faites),
         "total": len(code),
-        "manquantes": [rang[id(c)] for c in code if c not in faites][:20],
+        "manquantes": [rang[id(c)] for c in code if not executee(c)][:20],
+        "numerotees": len(numeros),
         "ordre": numeros == sorted(numeros),
         "doubles": len(set(numeros)) < len(numeros),
         "erreurs": [[rang[id(c)], *e] for c in cellules for e in c["erreurs"]][:20],
         "sorties": sum(bool(c["texte"].strip() or c["figures"]) for c in code),
-        "figures": sum(c["figures"] for c in code),
     }

@@ -4,6 +4,7 @@ import functools
 import re
 
 from correction import RACINE, notebook, sorties
+from correction.fournis import empreinte_cellule
 from correction.inventaire import simplifier
 from correction.lecture import analyse
 from correction.remise import NOMS
@@ -36,32 +37,59 @@ def _scores(faits):
     return score_1, score_2
 
 
-def lire_notebook(chemin, relatif):
-    """Faits d'un notebook (ou d'un .py), code et sorties compris."""
+def lire_notebook(chemin, relatif, distribuees=()):
+    """Faits d'un notebook (ou d'un .py), code et sorties compris.
+
+    `distribuees` : empreintes des cellules du dépôt étudiant ; `distribue` : rien d'autre, et rien d'exécuté.
+    """
     en_python = chemin.suffix.lower() == ".py"
     lu = notebook.lire_python(chemin) if en_python else notebook.lire(chemin)
     cellules = lu["cellules"]
+    # Une cellule dont rien n'a tourné n'affiche rien qui compte.
+    rien = [c["ligne_erreur"] is not None and c["ligne_erreur"] <= 1 for c in cellules]
+    affichees = [{**c, "texte": ""} if r else c for c, r in zip(cellules, rien, strict=True)]
     faits = {
         "chemin": relatif.as_posix(),
         "lisible": lu["lisible"],
         "probleme": lu["probleme"],
         "recupere": not lu["lisible"] and bool(cellules),
         "nombre": len(cellules),
+        "debuts": [_premiere_ligne(c["source"]) for c in cellules],
         "execution": notebook.etat_execution(cellules),
-        "sorties": sorties.lire_sorties(cellules),
-        "code": analyse.analyser([c["source"] for c in cellules], [c["numero"] for c in cellules]),
-        "questions": sorties.lire_questions(cellules),
-        "classes_affichees": sorties.classes_affichees(cellules),
+        "sorties": sorties.lire_sorties(affichees),
+        "code": _lire_code(cellules),
+        "questions": sorties.lire_questions(affichees),
+        "classes_affichees": sorties.classes_affichees(affichees),
     }
     faits["serie"] = any(
         e["genre"] == "import" and e["nom"].split(".")[0] == "outils"
         for e in faits["code"]["evenements"]
+    )
+    propres = [c for c in cellules if notebook.du_code(c["source"])]
+    faits["distribue"] = not faits["execution"]["faites"] and all(
+        empreinte_cellule(c["source"]) in distribuees for c in propres
     )
     faits["scores"] = _scores(faits)
     faits["nom_juste"] = relatif.name in NOMS.values()
     faits["dossier_juste"] = relatif.parent.name == "analyse_image"
     faits["role_du_nom"] = role_du_nom(chemin)
     return faits
+
+
+def _lire_code(cellules):
+    """Ce que fait le code ; `propre` : l'événement ou le réseau a tourné sans erreur dans ce notebook."""
+    code = analyse.analyser([c["source"] for c in cellules], [c["numero"] for c in cellules])
+    for trouve in (*code["evenements"], *code["reseaux"]):
+        cellule = cellules[trouve["cellule"] - 1]
+        trouve["propre"] = notebook.a_tourne(cellule, trouve["ligne"])
+    return code
+
+
+def _premiere_ligne(source):
+    """Première ligne de code d'une cellule, ou son premier commentaire."""
+    lignes = [ligne.strip() for ligne in source.splitlines() if ligne.strip()]
+    code = [ligne for ligne in lignes if not ligne.startswith(("#", "%%"))]
+    return (code or lignes or [""])[0][:60]
 
 
 def _contenu(faits):

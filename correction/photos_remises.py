@@ -2,10 +2,11 @@
 
 import re
 
-from correction.fournis import somme, sommes_fournies
+from correction.fournis import somme
 from correction.inventaire import nom_relatif, simplifier
 
 IMAGES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".avif", ".tif", ".tiff", ".jfif")
+SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 # Mots qu'un nom de photo emploie, classe par classe.
 MOTS = (
     "shirt tee haut",
@@ -21,9 +22,9 @@ MOTS = (
 )
 
 
-def lire_photos(inventaire, racine, faits_test):
+def lire_photos(inventaire, racine, sommes, faits_test):
     """Photos remises, chemins d'images écrits dans le code, et réponses attendues d'après leurs noms."""
-    fichiers = _fichiers(inventaire, racine)
+    fichiers = _fichiers(inventaire, racine, sommes)
     if not faits_test:
         return {"fichiers": fichiers, "chemins": [], "reponses": []}
     dossier = faits_test["chemin"].rpartition("/")[0]
@@ -49,16 +50,24 @@ def lire_photos(inventaire, racine, faits_test):
     }
 
 
-def _fichiers(inventaire, racine):
+def _fichiers(inventaire, racine, sommes):
     """[[chemin, octets, empreinte, fournie par le dépôt ?]] des photos remises."""
     trouvees = []
     for chemin in inventaire:
         taille = chemin.stat().st_size
-        if chemin.suffix.lower() in IMAGES and taille < 60_000_000 and len(trouvees) < 500:
+        if chemin.suffix.lower() not in IMAGES or taille > 60_000_000 or len(trouvees) >= 500:
+            continue
+        if est_une_image(chemin):
             empreinte = somme(chemin)
-            fournie = empreinte in sommes_fournies()
-            trouvees.append([nom_relatif(chemin, racine), taille, empreinte, fournie])
+            trouvees.append([nom_relatif(chemin, racine), taille, empreinte, empreinte in sommes])
     return trouvees
+
+
+def est_une_image(chemin):
+    """Vrai si le fichier commence comme une image : son extension ne suffit pas."""
+    with open(chemin, "rb") as fichier:
+        debut = fichier.read(32)
+    return debut.startswith(SIGNATURES) or debut[4:8] == b"ftyp"
 
 
 def _reponses_libres(faits):

@@ -9,33 +9,40 @@ def remarques(r):
     return [remarque for groupe in groupes for remarque in groupe(r)]
 
 
+# L'énoncé publié dicte ces trois-là : on les explique, ils ne coûtent rien.
+DICTE = " L'énoncé publié le demande ainsi : cela ne vous coûte rien."
+
+
 def _entrainement(r):
+    dicte = "" if r.serie else DICTE
     if piege_augmentation(r):
         yield (
             "Le piège de l'augmentation",
             "48 000 images font 188 lots de 256 ; `steps_per_epoch=48000//256` n'en demande que 187. Avec Keras "
             "3, l'époque suivante ne trouve que le lot oublié : « Your input ran out of data », et une époque sur "
-            "deux est vide. Ôtez `steps_per_epoch` et `validation_steps` : Keras compte les lots seul.",
+            "deux est vide. Ôtez `steps_per_epoch` et `validation_steps` : Keras compte les lots seul."
+            + dicte,
         )
-    fits = r.evenements("classification", "fit")
+    fits = r.ecrits("classification", "fit")
     if any(e["validation_augmentee"] for e in fits) and not r.serie:
         yield (
             "Validation sur des images déformées",
             "L'augmentation sert à l'apprentissage. Validez sur `(X_validation, y_validation)` intactes, sinon la "
-            "courbe ne dit plus ce que vaut le réseau.",
+            "courbe ne dit plus ce que vaut le réseau." + dicte,
         )
     if any(e["sur_test"] for e in fits):
         yield (
             "Le test a servi de validation",
             "Choisir d'après le test, c'est réviser avec le corrigé : gardez-le pour une seule mesure, à la fin.",
         )
-    legendes = r.evenements("classification", "legende")
+    legendes = r.ecrits("classification", "legende")
     if any("test" in nom.lower() for e in legendes for nom in e["noms"]) and not any(
         e["sur_test"] for e in fits
     ):
         yield (
             "Une courbe « Test » qui n'en est pas une",
-            "`val_accuracy` et `val_loss` sont mesurées sur la validation : nommez la courbe « Validation ».",
+            "`val_accuracy` et `val_loss` sont mesurées sur la validation : nommez la courbe « Validation »."
+            + dicte,
         )
     for e, evalue, entraine in mauvaises_evaluations(r)[:3]:
         yield (

@@ -13,6 +13,7 @@ PRECISION = re.compile(
 PROGRESSION = re.compile(
     rf"(?<![a-z_])(?:acc|accuracy|categorical_accuracy):\s*{NOMBRE}", re.IGNORECASE
 )
+VALIDATION = re.compile(rf"val_(?:acc|accuracy|categorical_accuracy):\s*{NOMBRE}", re.IGNORECASE)
 EPOQUE = re.compile(r"\bEpoch\s+(\d+)\s*/\s*(\d+)", re.IGNORECASE)
 LISTE = re.compile(rf"[\[(]\s*{NOMBRE}\s*,\s*{NOMBRE}\s*[\])]")
 
@@ -27,15 +28,33 @@ def _valeur(texte, pourcent):
     return round(valeur, 6) if 0 < valeur <= 1 else None
 
 
+def _nombres(motif, texte):
+    return [v for v in (_valeur(*m) for m in motif.findall(texte)) if v is not None]
+
+
 def lire_sorties(cellules):
-    """Ce que les sorties affichent : précisions (hors lignes d'époque), époques, alertes, réponses."""
-    faits = {"precisions": [], "epoques": [], "epuisees": False, "trace": [], "reponses": []}
+    """Ce que les sorties affichent : précisions (hors lignes d'époque), époques, alertes, réponses.
+
+    `courbes` : [[cellule, meilleure précision de validation, meilleure d'apprentissage]].
+    """
+    faits = {
+        "precisions": [],
+        "epoques": [],
+        "epuisees": False,
+        "trace": [],
+        "reponses": [],
+        "courbes": [],
+    }
     for rang, cellule in enumerate(cellules, start=1):
         texte, source = cellule["texte"], cellule["source"]
         faits["epuisees"] |= "ran out of data" in texte
         epoques = [(int(a), int(b)) for a, b in EPOQUE.findall(texte)]
         if epoques:
             faits["epoques"].append([rang, max(a for a, _ in epoques), max(b for _, b in epoques)])
+        if valides := _nombres(VALIDATION, texte):
+            faits["courbes"].append(
+                [rang, max(valides), max(_nombres(PROGRESSION, texte), default=0)]
+            )
         faits["trace"] += re.findall(r"val_loss: (\d+\.\d+)", texte)[:200]
         for phrase in re.findall(r"Selon moi[^\n:]*:\s*([^\n]{1,60})", texte, re.IGNORECASE):
             faits["reponses"].append([rang, phrase.strip()])

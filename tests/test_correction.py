@@ -161,7 +161,8 @@ def test_un_fichier_python_a_defaut_de_notebook(eleve, tmp_path):
         p["classification_lisible"],
         p["classification_execution"],
     ) == (0.5, 0, 0)
-    assert (p["decoupe"], p["reseau_1"], p["epoques_augmentees"]) == (1, 1, 1)
+    # Rien ne montre qu'il ait tourné.
+    assert (p["decoupe"], p["reseau_1"], p["epoques_augmentees"]) == (0, 0, 0)
 
 
 FORMATS = {
@@ -237,7 +238,7 @@ def _conflit():
 def test_un_notebook_abime_est_present_mais_illisible(eleve, tmp_path, contenu, probleme, reste):
     bulletin = noter(remises.remise(eleve, contenu()), tmp_path)
     p = parts(bulletin)
-    assert p["fichier_classification"] == 1 and p["classification_lisible"] == 0
+    assert p["fichier_classification"] == reste and p["classification_lisible"] == 0
     assert probleme in {c.cle: c.trouve for c in bulletin.constats}["classification_lisible"]
     # Ce qui a pu être récupéré garde ses points d'étapes.
     assert (p["decoupe"] == 1) is reste
@@ -256,22 +257,24 @@ def numeros(*n):
     return contenu
 
 
+# Ce qui ne demande pas que classification.ipynb ait tourné.
+SANS_EXECUTION = """fichier_classification fichier_test_model donnees_absentes classification_lisible
+test_model_lisible test_model_execution test_model_ordre test_model_erreurs rechargement preparation prediction
+modele_fichiers modele_charge modele_precision photo_presente photo_predite"""
+
+
 def test_jamais_execute(eleve, tmp_path):
     bulletin = noter(remises.remise(eleve, classification(executer=False)), tmp_path)
-    perdus = {
-        "classification_execution",
-        "classification_ordre",
-        "classification_erreurs",
-        "precision_affichee",
-        "modele_coherent",
-    }
-    assert manques(bulletin) == dict.fromkeys(perdus, 0)
+    etapes = set(BAREME["criteres"]) - set(SANS_EXECUTION.split())
+    assert manques(bulletin) == dict.fromkeys(etapes, 0)
+    assert bulletin.diagnostic[0].endswith("rien n'a tourné, aucune cellule n'est exécutée.")
 
 
 def test_execute_en_partie(eleve, tmp_path):
     contenu = numeros(1, 2, 3, 4, 5, 6, 7, 8, 9, None, None, None)
     bulletin = noter(remises.remise(eleve, contenu), tmp_path)
-    assert manques(bulletin) == {"classification_execution": 0.75}
+    proportion = {"classification_execution", "classification_ordre", "classification_erreurs"}
+    assert manques(bulletin) == dict.fromkeys(proportion, 0.75) | {"sauvegarde": 0, "reseau_4": 0}
     assert (
         "cellule de code 10" in {c.cle: c.ou for c in bulletin.constats}["classification_execution"]
     )
@@ -319,9 +322,11 @@ def test_erreur_affichee(eleve, tmp_path):
     contenu = classification()
     contenu["cells"][-1]["outputs"].append(remises.erreur("ValueError", "<b>formes</b>"))
     bulletin = noter(remises.remise(eleve, contenu), tmp_path)
-    assert manques(bulletin) == {"classification_erreurs": 0}
+    perdus = {"classification_erreurs": 0, "classification_execution": 0.92, "reseau_4": 0}
+    assert manques(bulletin) == perdus
     constat = next(c for c in bulletin.constats if c.cle == "classification_erreurs")
-    assert "ValueError" in constat.trouve and constat.ou.endswith("cellule de code 12")
+    assert "ValueError" in constat.trouve
+    assert constat.ou.endswith("cellule de code 12 « reseauNeurones4Convolution = Sequential() »")
 
 
 # --- Ce que dit le code -----------------------------------------------------------------------
@@ -609,7 +614,7 @@ def git(dossier, *arguments):
 
 def test_donnees_versees_effacees_ou_non_suivies(eleve, tmp_path):
     remises.remise(eleve)
-    donnees = remises.ecrire(eleve / "datas" / "train-images-idx3-ubyte", b"\0" * 2_000_000)
+    donnees = remises.ecrire(eleve / "datas" / "fashion-mnist_train.csv", b"\0" * 2_000_000)
     bulletin = noter(eleve, tmp_path)
     assert manques(bulletin) == {"donnees_absentes": 0} and "Des données dans le dépôt" in titres(
         bulletin
@@ -621,8 +626,8 @@ def test_donnees_versees_effacees_ou_non_suivies(eleve, tmp_path):
     git(eleve, "add", "datas")
     git(eleve, "commit", "-qm", "oups")
     trouve = {c.cle: c.trouve for c in noter(eleve, tmp_path).constats}["donnees_absentes"]
-    assert trouve == "1 fichier(s) suivis par Git : train-images-idx3-ubyte (2 Mo)"
-    git(eleve, "rm", "-q", "datas/train-images-idx3-ubyte")
+    assert trouve == "1 fichier(s) suivis par Git : fashion-mnist_train.csv (2 Mo)"
+    git(eleve, "rm", "-q", "datas/fashion-mnist_train.csv")
     git(eleve, "commit", "-qm", "efface")
     assert not donnees.exists()
     assert manques(noter(eleve, tmp_path)) == {"donnees_absentes": 0.5}
@@ -698,7 +703,11 @@ def test_toutes_les_formes_d_un_dossier_de_remises(tmp_path):
         archive.write(lourde, "rendu/lourde.zip")
     (classe / "refuse.rar").write_bytes(b"Rar!")
     (classe / "notes.txt").write_text("pas une remise")
-    liste = soumissions.trouver(classe)
+    trouvee = soumissions.trouver(classe, tmp_path / "x")
+    liste = trouvee.soumissions
+    assert trouvee.ecartees == [
+        ("notes.txt", "document seul : ni dossier, ni archive, ni notebook")
+    ]
     assert [s.nom for s in liste] == [
         "Ali Baba",
         "labo-clone",
@@ -717,7 +726,9 @@ def test_toutes_les_formes_d_un_dossier_de_remises(tmp_path):
             )
         else:
             assert manques(bulletin) == {}, s.nom
-    assert [s.nom for s in soumissions.trouver(modele)] == ["modele"]  # une seule remise
+    assert [s.nom for s in soumissions.trouver(modele, tmp_path).soumissions] == [
+        "modele"
+    ]  # une seule remise
 
 
 def test_un_zip_hostile_ne_sort_pas_de_son_dossier(tmp_path):
@@ -778,9 +789,9 @@ def test_les_liens_d_un_dossier_ne_sont_pas_suivis(eleve, tmp_path):
 
 def test_un_dossier_sans_remise_donne_un_message(tmp_path):
     with pytest.raises(ValueError, match="aucune remise"):
-        soumissions.trouver(tmp_path)
+        soumissions.trouver(tmp_path, tmp_path)
     with pytest.raises(ValueError, match="n'existe pas"):
-        soumissions.trouver(tmp_path / "absent")
+        soumissions.trouver(tmp_path / "absent", tmp_path)
 
 
 # --- Originalité, barème, rapport -----------------------------------------------------------------
@@ -813,7 +824,7 @@ def test_le_bareme_se_change_et_ses_fautes_sont_dites(eleve, tmp_path):
         encoding="utf-8",
     )
     remises.remise(eleve)
-    remises.ecrire(eleve / "datas" / "t10k-images-idx3-ubyte", b"\0" * 1000)
+    remises.ecrire(eleve / "datas" / "fashion-mnist_test.csv", b"\0" * 1000)
     bulletin = noter(eleve, tmp_path, bareme=bareme.lire_bareme(chemin))
     assert (bulletin.note, bulletin.note_sur, len(bulletin.constats)) == (5, 20, 2)
     for texte, message in (
@@ -846,7 +857,8 @@ def test_le_rapport_rend_inerte_ce_que_les_etudiants_ecrivent(tmp_path):
     f = faits.etablir({"nom": nom, "cle": "x", "sources": [str(dossier)]}, tmp_path / "t")
     f["modele"] = MODELE
     bulletin = note.noter(f, BAREME)
-    rapport.ecrire([bulletin], {"x": f}, tmp_path / "s", "<classe>", "lecture")
+    classe = soumissions.Classe([], [("<i>x</i>", "document seul")])
+    rapport.ecrire([bulletin], {"x": f}, classe, tmp_path / "s", "<classe>", "lecture")
     for page in ("rapport.html", "etudiants/x.html"):
         html = (tmp_path / "s" / page).read_text(encoding="utf-8")
         assert (
@@ -932,10 +944,14 @@ def test_un_notebook_illisible_a_sa_place_n_est_pas_remplace_par_un_brouillon(el
     )
 
 
-def test_le_modele_dans_analyse_image_est_dit_ailleurs(eleve, tmp_path):
+@pytest.mark.parametrize(("enonce", "part"), [("auto", None), ("série", 0.75)])
+def test_le_modele_dans_analyse_image_est_a_la_place_de_l_enonce_publie(
+    eleve, tmp_path, enonce, part
+):
     remises.remise(eleve)
     (eleve / "modele").rename(eleve / "analyse_image" / "modele")
-    assert manques(noter(eleve, tmp_path)) == {"modele_fichiers": 0.75}
+    bulletin = noter(eleve, tmp_path, bareme={**BAREME, "enonce": enonce, "questions": {}})
+    assert manques(bulletin).get("modele_fichiers") == part
 
 
 def test_un_projet_dans_un_sous_dossier_du_depot_est_a_sa_place(eleve, tmp_path):

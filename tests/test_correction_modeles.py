@@ -12,7 +12,7 @@ import pytest
 import remises
 from keras import layers
 
-from correction import mesures_modeles
+from correction import fournis, mesures_modeles
 from mesures.reseaux import une_convolution
 
 JSON, POIDS = remises.REFERENCE / "modele.json", remises.REFERENCE / "modele.weights.h5"
@@ -231,6 +231,13 @@ def test_la_mesure_est_juste_et_dit_l_echelle(resultats):
     assert resultats["référence"]["parametres"] == 279_722
 
 
+def test_la_reference_est_reconnue_a_ses_poids(resultats):
+    fourni = {
+        cas for cas, r in resultats.items() if r.get("empreinte") in mesures_modeles.poids_fournis()
+    }
+    assert fourni == {"référence", "attend 0–255", "Keras plus récent"}
+
+
 def test_les_memes_poids_ont_la_meme_empreinte(resultats):
     empreintes = {cas: r.get("empreinte") for cas, r in resultats.items()}
     assert (
@@ -275,28 +282,27 @@ def test_un_modele_qui_fige_ou_tue_le_processus_ne_coute_que_lui(tmp_path, monke
 def test_le_choix_du_modele_dans_une_remise(tmp_path):
     from correction.modeles_remis import trouver_modeles
 
-    def choisir(*noms):
+    def choisir(*noms, sommes=()):
         shutil.rmtree(tmp_path / "r", ignore_errors=True)
         for nom in noms:
             chemin = tmp_path / "r" / nom
             chemin.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(JSON if nom.endswith(".json") else POIDS, chemin)
         chemins = [Path(c) for c in sorted((tmp_path / "r").rglob("*")) if c.is_file()]
-        trouves = trouver_modeles(chemins, tmp_path / "r")
+        trouves = trouver_modeles(chemins, tmp_path / "r", sommes)
         return [(c["montre"], c["exact"]) for c in trouves][:1]
 
     assert choisir("modele/modele.json", "modele/modele.weights.h5", "autre/m.keras") == [
-        ("modele/modele.json + modele/modele.weights.h5", True)
+        ("modele/modele.json + modele/modele.weights.h5", "modele")
     ]
     assert choisir(
         "modele/modele.json", "modele/quatre.json", "modele/quatre.weights.h5", "modele/modele.h5"
-    ) == [("modele/modele.json + modele/modele.h5", False)]
+    ) == [("modele/modele.json + modele/modele.h5", "")]
     assert choisir("analyse_image/modele.json", "analyse_image/modele.weights.h5") == [
-        ("analyse_image/modele.json + analyse_image/modele.weights.h5", False)
+        ("analyse_image/modele.json + analyse_image/modele.weights.h5", "")
     ]
-    assert choisir("modele/modele.json", "poids/x.h5") == [
-        ("modele/modele.json + poids/x.h5", False)
-    ]
-    assert choisir("modele/mon modele.keras") == [("modele/mon modele.keras", False)]
-    # Le modèle fourni, à sa place, n'est pas celui de l'étudiant.
-    assert choisir("modele/reference/modele.json", "modele/reference/modele.weights.h5") == []
+    assert choisir("modele/modele.json", "poids/x.h5") == [("modele/modele.json + poids/x.h5", "")]
+    assert choisir("modele/mon modele.keras") == [("modele/mon modele.keras", "")]
+    # Le modèle fourni n'est pas celui de l'étudiant, où qu'il soit copié.
+    sommes = fournis.connus()["sommes"]
+    assert choisir("modele/modele.json", "modele/modele.weights.h5", sommes=sommes) == []

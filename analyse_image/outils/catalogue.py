@@ -27,7 +27,6 @@ from outils.fichiers import (
     fichiers_sous,
     nom_court,
     refuser_fichier,
-    trouver_csv,
 )
 from outils.garde_robe import ecrire_catalogue
 from outils.lecture import (  # noqa: F401 : les labos appellent d'ici ce qui porte sur les photos
@@ -41,6 +40,7 @@ from outils.lecture import (  # noqa: F401 : les labos appellent d'ici ce qui po
     lire_images,
     parasites,
 )
+from outils.tableaux import annoncer_autre_forme, lire_entete, trouver_csv
 
 CLASSES = ("bottomwear", "shoes", "topwear")
 COLONNES = ["path", "id", "class", "article", "split"]
@@ -128,16 +128,10 @@ def _lire_csv(chemin):
     lit que les colonnes qui la précèdent, et rien n'est perdu. Lève `DonneesInvalides`.
     """
     attendues = ("id", "masterCategory", "subCategory", "articleType")
+    entete = lire_entete(chemin, attendues, "reprenez le fichier styles.csv du jeu de Kaggle.")
+    rangs = [entete.index(nom) for nom in attendues]
     with open(chemin, encoding="utf-8-sig", errors="replace") as fichier:
-        entete = [nom.strip().strip('"') for nom in fichier.readline(10_000).split(",")]
-        if not set(attendues) <= set(entete):
-            refuser_fichier(
-                chemin,
-                f"les colonnes {', '.join(entete)[:120] or '(aucune)'}",
-                f"au moins {', '.join(attendues)}",
-                "reprenez le fichier styles.csv du jeu de Kaggle.",
-            )
-        rangs = [entete.index(nom) for nom in attendues]
+        next(fichier, None)
         for numero, ligne in enumerate(fichier, start=2):
             valeurs = ligne.split(",", max(rangs) + 1) + [""] * len(entete)
             valeurs = [valeurs[rang].strip().strip('"') for rang in rangs]
@@ -306,17 +300,6 @@ def repartir(manifeste, validation=0.15, test=0.15, graine=13, groupe=None):
 # --- Où sont les données --------------------------------------------------------------------------
 
 
-def annoncer_autre_forme(nom):
-    """Affiche, s'il est dans les données sous une forme inutilisable (archive, copie…), où est le CSV `nom`."""
-    for datas in dossiers_datas():
-        for dossier in (datas, *(d for d in sorted(datas.iterdir()) if d.is_dir())):
-            if any(dossier.glob("*.zip")) or any(dossier.glob(nom.replace(".csv", "*.csv"))):
-                try:
-                    trouver_csv(nom, [dossier])
-                except DonneesInvalides as refus:
-                    print(f"⚠ {refus}", flush=True)
-
-
 def obtenir_jumeau(dossier=None, n=900):
     """Dossier du catalogue dessiné (vraie forme : images/, styles/, styles.csv), écrit s'il manquait."""
     return jeux.dessiner(f"jumeau_catalogue_{n}", lambda d: ecrire_catalogue(d, n), dossier)
@@ -330,7 +313,7 @@ def obtenir_photos(en_ligne=True, jumeau=None):
     """
     nom = "catalogue" if jeux.trouver("catalogue") else "vetements"
     if nom == "vetements":
-        annoncer_autre_forme("styles.csv")
+        annoncer_autre_forme("styles.csv", dossiers_datas())
     dossier, source = jeux.obtenir(nom, en_ligne, lambda: jumeau or obtenir_jumeau())
     if (dossier / "styles").is_dir():
         lire = manifeste_json

@@ -5,7 +5,6 @@ les couleurs d'un même vêtement ont les mêmes sept premiers chiffres. Fusionn
 l'effectif, c'est changer ou choisir des lignes ; aucun fichier ne bouge.
 """
 
-import csv
 import json
 import os
 import re
@@ -16,16 +15,11 @@ from pathlib import Path
 import pandas as pd
 
 from outils import jeux
-from outils.catalogue import ANOMALIES, COLONNES, annoncer_autre_forme, non_vide, tableau
-from outils.fichiers import (
-    DonneesInvalides,
-    est_parasite,
-    refuser_fichier,
-    trouver_csv,
-    verifier_colonnes,
-)
+from outils.catalogue import ANOMALIES, COLONNES, non_vide, tableau
+from outils.fichiers import dossiers_datas, est_parasite, refuser_fichier
 from outils.garde_robe import ecrire_hm
 from outils.lecture import EXTENSIONS, mesurer_photos, parasites  # noqa: F401
+from outils.tableaux import annoncer_autre_forme, lire_entete, trouver_csv, verifier_colonnes
 
 CONCOURS = "h-and-m-personalized-fashion-recommendations"
 
@@ -83,27 +77,18 @@ def lire_articles(dossier):
     Lève `DonneesInvalides` si le fichier manque, n'est pas du CSV, a une ligne trop longue, ou n'a pas les
     colonnes utiles.
     """
-    dossier = Path(dossier)
+    dossier, attendu = Path(dossier), "articles.csv, 25 colonnes en UTF-8"
+    remede = f"kaggle competitions download -c {CONCOURS} -f articles.csv, puis décompressez."
     chemin = trouver_csv("articles.csv", [dossier] if dossier.is_dir() else [])
-
-    def refuser(trouve):
-        remede = f"kaggle competitions download -c {CONCOURS} -f articles.csv, puis décompressez."
-        refuser_fichier(chemin or dossier, trouve, "articles.csv, 25 colonnes en UTF-8", remede)
-
     if not chemin:
-        refuser("pas de fichier articles.csv")
+        refuser_fichier(dossier, "pas de fichier articles.csv", attendu, remede)
+    lire_entete(chemin, COLONNES_UTILES, remede)
+    verifier_colonnes(chemin, "ôtez ce qui est en trop, ou reprenez le fichier de Kaggle.")
     try:
-        verifier_colonnes(chemin, "ôtez ce qui est en trop, ou reprenez le fichier de Kaggle.")
         textes = dict.fromkeys(("article_id", "product_code"), "object")
         articles = pd.read_csv(chemin, dtype=textes, encoding="utf-8")
-    except DonneesInvalides:
-        raise
-    except (ValueError, csv.Error) as erreur:
-        refuser(f"un fichier illisible ({str(erreur)[:120]})")
-    absentes = ", ".join(nom for nom in COLONNES_UTILES if nom not in articles)
-    if absentes:
-        trouvees = ", ".join(map(str, articles.columns[:8]))
-        refuser(f"un fichier qui n'a pas de colonne {absentes}, mais {trouvees}")
+    except ValueError as erreur:
+        refuser_fichier(chemin, f"un fichier illisible ({str(erreur)[:120]})", attendu, remede)
     for nom, chiffres in (("article_id", 10), ("product_code", 7)):
         # Un tableur a pu en faire des nombres : 108775015.0
         articles[nom] = articles[nom].str.replace(r"\.0+$", "", regex=True).str.zfill(chiffres)
@@ -237,5 +222,5 @@ def obtenir_hm(dossier=None, n=6_000, largeur=240):
     if vrai := jeux.trouver("hm"):
         lire_articles(vrai)  # le labo le lira plus loin : une faute se dit ici
     else:
-        annoncer_autre_forme("articles.csv")
+        annoncer_autre_forme("articles.csv", dossiers_datas())
     return jeux.obtenir("hm", jumeau=dessiner)

@@ -134,7 +134,7 @@ def trouver(nom):
     jeu = JEUX[nom]
     for datas in dossiers_datas():
         for place in jeu.places:
-            for dossier in [datas] if place == "." else sorted(datas.glob(place)):
+            for dossier in [datas] if place == "." else sorted(datas.glob(f"{place}/")):
                 # Un jumeau dessiné n'est jamais pris pour le vrai jeu.
                 if dossier.name.startswith("jumeau") or est_parasite(dossier.name):
                     continue

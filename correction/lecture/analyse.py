@@ -49,6 +49,7 @@ def _lire(sources, ordre):
             continue
         # Une instruction après l'autre : ce qui dépasse n'emporte pas la suite de la cellule.
         for instruction in module.body:
+            lecteur.ligne = instruction.end_lineno
             try:
                 lecteur.bloc([instruction], lecteur.noms)
             except (Retour, TropLong):
@@ -63,6 +64,7 @@ def _lire(sources, ordre):
         {
             "nom": str(r.infos.get("nom", "?"))[:60],
             "cellule": r.infos["cellule"],
+            "ligne": r.infos["ligne"],
             "couches": couches_utiles(r.infos["couches"]),
         }
         for r in lecteur.reseaux

@@ -90,7 +90,9 @@ def nouveau_reseau(lecteur, couches, traits=()):
         elif element.genre in ("tenseur", "reseau"):
             plates += element.infos["couches"]
         traits = {*traits, *(element.traits & {"augmente", "divise"})}
-    reseau = Valeur("reseau", traits, couches=plates[:500], cellule=lecteur.cellule)
+    reseau = Valeur(
+        "reseau", traits, couches=plates[:500], cellule=lecteur.cellule, ligne=lecteur.ligne
+    )
     lecteur.reseaux.append(reseau)
     return reseau
 
@@ -173,7 +175,8 @@ def entrainer(lecteur, objet, args, nommes, n):
     x, validation = tout.get("x", tout.get("generator")), tout.get("validation_data")
     epoques = tout.get("epochs", 1)
     donnes, valides = union(x), union(validation)
-    recus = donnes | (objet.traits if est(objet, "reseau") else frozenset())
+    du_reseau = objet.traits if est(objet, "reseau") else frozenset()
+    recus = donnes | du_reseau
     lecteur.noter(
         "fit",
         n,
@@ -183,6 +186,8 @@ def entrainer(lecteur, objet, args, nommes, n):
         augmente="augmente" in recus,
         divise="divise" in recus,
         connu=bool(donnes),
+        deux_fois="deux_fois" in donnes | valides,
+        validation_brute=bool(valides) and "divise" not in valides | du_reseau,
         validation_augmentee="augmente" in valides,
         validation=bool(valides & {"csv", "validation"}) or "validation_split" in tout,
         sur_test="test" in valides,
@@ -212,6 +217,7 @@ def evaluer(lecteur, objet, args, nommes, n):
         traits=sorted(traits),
         connu=bool(traits),
         divise=divise,
+        deux_fois="deux_fois" in traits,
     )
     return Valeur(traits={"evaluation"})
 
@@ -231,7 +237,7 @@ def charger_poids(lecteur, objet, args, nommes, n):
 @appel("load_model", "model_from_json", "charger_modele")
 def charger(lecteur, objet, args, nommes, n):
     lecteur.noter("chargement", n, chemin=chemin_de(args))
-    return Valeur("reseau", couches=[], cellule=lecteur.cellule)
+    return Valeur("reseau", couches=[], cellule=lecteur.cellule, ligne=lecteur.ligne)
 
 
 def noter_sauvegarde(lecteur, n, quoi, objet, **plus):

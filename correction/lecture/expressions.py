@@ -116,7 +116,7 @@ class Expressions:
         traits = union(a, b)
         if par := _diviseur(op, a, b, traits):
             self.noter("echelle", noeud, par=par, traits=sorted(traits))
-            traits |= {"divise"}
+            traits |= {"divise", "deux_fois"} if "divise" in traits else {"divise"}
         if isinstance(op, ast.Sub) and constante(a) and a in (1, 255) and isinstance(b, Valeur):
             self.noter("inversion", noeud)
         return Valeur(traits=traits)

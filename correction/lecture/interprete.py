@@ -29,12 +29,13 @@ class Lecteur(Expressions):
         self.reseaux = []
         self.pas = 0
         self.cellule = 0
+        self.ligne = 0  # où finit l'instruction en cours de la cellule
         self.pile = []
 
     def noter(self, genre, noeud, **infos):
         if len(self.evenements) < 2_000:
             self.evenements.append(
-                {"genre": genre, "cellule": self.cellule, "ligne": noeud.lineno, **infos}
+                {"genre": genre, "cellule": self.cellule, "ligne": self.ligne, **infos}
             )
 
     def avancer(self):
