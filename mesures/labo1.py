@@ -10,7 +10,6 @@ qu'une interruption ne coûte que l'entraînement en cours.
 """
 
 import contextlib
-import datetime
 import io
 import os
 import sys
@@ -91,11 +90,7 @@ def mesurer(labo, cle, modele, entrainer):
         )
         for jeu in ("apprentissage", "validation", "test")
     }
-    provenance = {
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{os.cpu_count()} cœurs",
-    }
-    ajouter_resultats(pd.DataFrame([cle | durees | precisions | provenance]), RESULTATS)
+    ajouter_resultats([cle | durees | precisions], RESULTATS)
 
 
 def mesurer_tout(graines):
