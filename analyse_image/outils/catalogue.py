@@ -27,7 +27,8 @@ from tqdm.auto import tqdm
 
 from outils.donnees import DonneesDessinees, DonneesInvalides, dossier_datas
 from outils.fichiers import RACINE, dossier_atomique
-from outils.preparation import OCTETS_MAX, PhotoIllisible, couleurs_carrees, ouvrir_photo
+from outils.photos import OCTETS_MAX, PhotoIllisible, ouvrir_photo
+from outils.preparation import couleurs_carrees
 
 CLASSES = ("bottomwear", "shoes", "topwear")
 JEUX = ("train", "validation", "test")
@@ -231,7 +232,7 @@ def _etat(chemin):
         ouvrir_photo(chemin)
         return str(chemin), "bon", ""
     except PhotoIllisible as erreur:
-        return str(chemin), "mauvais", str(erreur).splitlines()[0].split(" : ", 1)[-1].rstrip(".")
+        return str(chemin), "mauvais", erreur.trouve
 
 
 def checkFileIsGood(directory):

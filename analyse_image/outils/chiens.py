@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from outils.catalogue import COLONNES, _relatif
 from outils.donnees import DonneesDessinees, DonneesInvalides, dossier_datas
 from outils.fichiers import RACINE, dossier_atomique
-from outils.preparation import OCTETS_MAX
+from outils.photos import OCTETS_MAX
 
 NOM = "stanford-dogs"
 RACES = {  # dossier de l'archive → classe

@@ -16,7 +16,7 @@ from PIL import Image
 from outils.catalogue import COLONNES, _relatif, _tableau
 from outils.donnees import DonneesInvalides, dossier_datas
 from outils.garde_robe import ecrire_hm
-from outils.preparation import FORMATS
+from outils.photos import FORMATS
 
 CONCOURS = "h-and-m-personalized-fashion-recommendations"
 
