@@ -1,5 +1,30 @@
 #!/usr/bin/env python3
-"""Prépare l'environnement et lance les labos.
+"""Prépare l'environnement et lance les labos : les commandes du README."""
+
+# La préparation doit tourner sur tout Python 3.6+, sans rien d'installé : c'est elle qui trouve un
+# Python convenable et dit clairement ce qui manque. Le reste s'exécute dans .venv/.
+
+import argparse
+import ast
+import hashlib
+import io
+import os
+import platform
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+# Une variable, pas la docstring : PYTHONOPTIMIZE=2 ôte les docstrings.
+AIDE = """Prépare l'environnement et lance les labos.
 
 Utilisation : python3 labo.py [COMMANDE]          (sous Windows : py labo.py [COMMANDE])
 
@@ -19,34 +44,55 @@ Utilisation : python3 labo.py [COMMANDE]          (sous Windows : py labo.py [CO
 Toutes, sauf « adresse », créent d'abord .venv/ et y installent requirements.txt, une fois.
 """
 
-# La préparation doit tourner sur tout Python 3.8+, sans rien d'installé : c'est elle qui trouve un
-# Python convenable et dit clairement ce qui manque. Le reste s'exécute dans .venv/.
-
-import argparse
-import hashlib
-import os
-import platform
-import re
-import shutil
-import socket
-import struct
-import subprocess
-import sys
-import sysconfig
-import tempfile
-import time
-from pathlib import Path
-from urllib.parse import quote
-
 RACINE = Path(__file__).resolve().parent
 LABOS = RACINE / "analyse_image"
 VENV = RACINE / ".venv"
 VERSIONS = ((3, 13), (3, 12), (3, 11))
 PLACE_NECESSAIRE = 5  # Go : bibliothèques installées et fichiers téléchargés
+PLACE_NOTEBOOK = 2_000_000  # octets : un notebook exécuté en fait moins
+
+# Bibliothèques importées après l'installation, quand requirements.txt les demande : paquet, module.
+PRINCIPALES = {
+    "tensorflow": "tensorflow",
+    "keras": "keras",
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "matplotlib": "matplotlib",
+    "seaborn": "seaborn",
+    "scikit-learn": "sklearn",
+    "pillow": "PIL",
+    "jupyterlab": "jupyterlab",
+    "nbclient": "nbclient",
+    "pytest": "pytest",
+}
+
+# Ce que pip garde des réglages de la machine : où sont les paquets, et comment on y va.
+PIP_GARDES = re.compile(
+    r"(extra-)?index-url|find-links|no-index|constraint|trusted-host|(client-)?cert|proxy|use-feature"
+    r"|(default-)?timeout|retries|(no-)?cache-dir|keyring-provider"
+)
+
+# Variables héritées qui changeraient sans le dire les modules importés, les calculs ou les figures…
+ECARTEES = re.compile(
+    r"PYTHON[A-Z]|JUPYTER_PATH$|MPLBACKEND$|MATPLOTLIBRC$|KERAS_|TF_USE_LEGACY_KERAS$|PYTEST_"
+)
+# … et celles qui n'y changent rien.
+SANS_EFFET = re.compile(
+    r"PYTHON(DONTWRITEBYTECODE|FAULTHANDLER|HASHSEED|PYCACHEPREFIX|UNBUFFERED|UTF8)$|KERAS_HOME$"
+)
+LOCALES = "127.0.0.1,localhost"
 
 
 class Probleme(Exception):
     """Ce qui empêche de continuer : ce qui est trouvé, ce qui est attendu, que faire."""
+
+
+class Termine(KeyboardInterrupt):
+    """On a demandé à ce programme, et à lui seul, de s'arrêter (SIGTERM)."""
+
+
+def terminer(*_):
+    raise Termine
 
 
 def nom_court(chemin):
@@ -58,13 +104,30 @@ def annoncer(message):
     print(message, flush=True)
 
 
-def lancer(commande, **options):
-    """Lance une commande et rend son code de retour ; Ctrl+C va à elle, et on attend sa fin."""
+def ecrire(chemin, contenu):
+    """Écrit des octets dans un fichier, d'un coup : entier, ou pas du tout."""
+    provisoire = chemin.with_name(f".{chemin.name}.provisoire")
+    try:
+        provisoire.write_bytes(contenu)
+        os.replace(str(provisoire), str(chemin))
+    finally:
+        if provisoire.exists():
+            provisoire.unlink()
+
+
+def lancer_et_attendre(commande, **options):
+    """Lance une commande et rend son code de retour ; Ctrl+C va à elle, et on attend sa fin.
+
+    Un arrêt demandé à ce seul programme (SIGTERM) lui est transmis.
+    """
     interrompue = False
     with subprocess.Popen([str(mot) for mot in commande], **options) as processus:
         while processus.returncode is None:
             try:
                 processus.wait()
+            except Termine:
+                interrompue = True
+                processus.terminate()
             except KeyboardInterrupt:
                 interrompue = True
     if interrompue and processus.returncode != 0:
@@ -195,6 +258,11 @@ def creer_venv():
     """Crée .venv/, ou le refait s'il est incomplet."""
     verifier_machine()
     python = trouver_python()
+    if os.pathsep in str(RACINE):
+        raise Probleme(
+            f"Le chemin de ce dossier contient « {os.pathsep} », que Python n'y admet pas :\n"
+            f"{RACINE}\nQue faire : renommez ou déplacez le dossier, puis relancez."
+        )
     version = version_de(python)
     if version_de(python, module="ensurepip") is None:
         installer_ensurepip(version)
@@ -205,13 +273,56 @@ def creer_venv():
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
     )
     if reponse.returncode != 0 or version_de([python_venv()], module="pip") is None:
         raise Probleme(
-            f"L'environnement .venv/ n'a pas pu être créé :\n{reponse.stdout.strip()}\n"
+            f"L'environnement .venv/ n'a pas pu être créé :\n{reponse.stdout.decode('utf-8', 'replace').strip()}\n"
             "Que faire : fermez les programmes qui s'en servent (JupyterLab, VS Code), supprimez "
             ".venv/,\nvérifiez que vous avez le droit d'écrire ici, puis relancez."
+        )
+
+
+def environnement_de_pip():
+    """Variables pour que pip installe ici, dans .venv/, et tout : il ne garde que PIP_GARDES.
+
+    Un « target » de pip.conf, PIP_PREFIX ou PIP_DRY_RUN mettraient les paquets ailleurs, ou nulle part.
+    """
+    lecture = subprocess.run(
+        [str(python_venv()), "-m", "pip", "config", "list"],
+        env=dict(os.environ, PIP_QUIET="0"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    texte = lecture.stdout.decode("utf-8", "replace").replace("\r\n", "\n")
+    lus = re.findall(r"^(global|install|:env:)\.([\w-]+)=('.*'|\".*\")$", texte, re.M)
+    env = {nom: valeur for nom, valeur in os.environ.items() if not nom.startswith("PIP_")}
+    env["PIP_CONFIG_FILE"] = os.devnull  # pip ne lit alors aucun autre fichier de réglages
+    for section in ("global", "install", ":env:"):  # la dernière l'emporte, comme chez pip
+        for trouvee, option, valeur in lus:
+            if trouvee == section and PIP_GARDES.fullmatch(option):
+                env["PIP_" + option.upper().replace("-", "_")] = ast.literal_eval(valeur)
+    return env
+
+
+def verifier_bibliotheques():
+    """Lève `Probleme` si une bibliothèque principale de requirements.txt ne s'importe pas."""
+    demandees = re.findall(r"^[\w-]+", (RACINE / "requirements.txt").read_text("utf-8"), re.M)
+    modules = [PRINCIPALES[nom] for nom in demandees if nom in PRINCIPALES]
+    essai = subprocess.run(
+        [str(python_venv()), "-c", "".join(f"import {module}\n" for module in modules)],
+        cwd=str(VENV),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    if essai.returncode != 0:
+        lignes = essai.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise Probleme(
+            "Les bibliothèques sont installées, mais l'une d'elles ne s'importe pas :\n"
+            f"{lignes[-1] if lignes else f'arrêt, code {essai.returncode}'}\n"
+            "Que faire : supprimez .venv/ puis relancez. Sous Windows, installez d'abord "
+            "https://aka.ms/vs/17/release/vc_redist.x64.exe."
         )
 
 
@@ -234,27 +345,53 @@ def preparer():
     commande = [python_venv(), "-m", "pip", "install", "--disable-pip-version-check"]
     commande += ["--prefer-binary", "-r", RACINE / "requirements.txt"]
     # Sur un terminal, pip montre sa progression ; dans un journal, elle n'apprend rien.
-    if lancer(commande + ([] if sys.stdout.isatty() else ["--quiet"])) != 0:
+    commande += [] if sys.stdout.isatty() else ["--quiet"]
+    if lancer_et_attendre(commande, env=environnement_de_pip()) != 0:
         raise Probleme(
             "L'installation des bibliothèques a échoué (le message de pip est ci-dessus).\n"
             f"Que faire : vérifiez la connexion à Internet et la place libre ({libre:.1f} Go ici), "
             "puis relancez : elle reprendra.\nSous Windows, si un chemin est trop long, placez le "
             "dossier près de la racine (C:\\labos)."
         )
-    provisoire = temoin().with_suffix(".provisoire")
-    provisoire.write_text(attendue, encoding="utf-8")
-    os.replace(str(provisoire), str(temoin()))
+    verifier_bibliotheques()
+    ecrire(temoin(), attendue.encode())
     annoncer("Environnement prêt.")
 
 
 def regler_environnement():
-    """Règle les variables d'environnement, pour ce programme et pour ceux qu'il lance."""
+    """Règle les variables d'environnement, pour ce programme et pour ceux qu'il lance.
+
+    Les réglages de la machine qui changeraient un résultat sans le dire sont écartés ; un dossier donné
+    à partir du dossier courant devient absolu, car les labos tournent dans analyse_image/.
+    """
+    for nom in list(os.environ):
+        option = nom[4:].lower().replace("_", "-")
+        if nom.startswith("PIP_") and option != "config-file" and not PIP_GARDES.fullmatch(option):
+            del os.environ[nom]
+        if ECARTEES.match(nom) and not SANS_EFFET.match(nom):
+            del os.environ[nom]
     os.environ.update(
+        IPYTHONDIR=str(VENV / "ipython"),  # les noyaux n'exécutent pas le profil IPython personnel
         JUPYTER_PREFER_ENV_PATH="1",  # le noyau de .venv/, pas celui d'une autre installation
+        KERAS_BACKEND="tensorflow",  # le labo 8 choisit JAX lui-même
         PIP_USER="0",  # certaines machines l'imposent, ce que pip refuse dans .venv/
         PYTHONUTF8="1",  # accents et symboles, même sur une console Windows
     )
-    os.environ.pop("JUPYTER_PATH", None)  # passerait devant .venv/
+    for nom in ("LABO_DATAS", "KERAS_HOME"):
+        donne = os.environ.get(nom)
+        if donne and not os.path.isabs(donne):
+            os.environ[nom] = os.path.abspath(os.path.expanduser(donne))
+            annoncer(f"{nom}={donne} : dossier « {os.environ[nom]} ».")
+    # Sans aucune de ces variables, on n'en crée pas : elle cacherait le mandataire réglé dans le système.
+    if any(nom.lower().endswith("_proxy") for nom in os.environ):
+        sans_mandataire(os.environ)
+
+
+def sans_mandataire(env):
+    """Ce qui reste sur cette machine ne passe par aucun serveur mandataire (proxy)."""
+    deja = env.get("no_proxy") or env.get("NO_PROXY") or ""
+    exceptions = deja if deja.endswith(LOCALES) else ",".join(filter(None, (deja, LOCALES)))
+    env.update(no_proxy=exceptions, NO_PROXY=exceptions)
 
 
 # --- Ouvrir et exécuter les labos ------------------------------------------------------------
@@ -296,7 +433,7 @@ def ouvrir(nom):
     racine = RACINE if RACINE in labo.parents else labo.parent
     page = quote(f"/lab/tree/{labo.relative_to(racine).as_posix()}")
     options += [f"--ServerApp.root_dir={racine}", f"--LabApp.default_url={page}"]
-    return lancer([python_venv(), "-m", "jupyterlab", "--log-level=WARN", *options])
+    return lancer_et_attendre([python_venv(), "-m", "jupyterlab", "--log-level=WARN", *options])
 
 
 def titres(cellules):
@@ -338,12 +475,8 @@ def lignes_retenues(notebook):
     return [ligne for texte in textes for ligne in texte.splitlines() if re.match(motif, ligne)]
 
 
-def executer_labo(source, destination, env):
-    """Exécute un notebook dans un noyau neuf et écrit le résultat dans `destination`.
-
-    Rend (message d'échec ou None, lignes à rappeler).
-    """
-    import nbclient
+def lire_notebook(source):
+    """Le notebook d'un fichier, sans ses sorties : celles d'une autre exécution ne disent rien de celle-ci."""
     import nbformat
 
     try:
@@ -353,6 +486,16 @@ def executer_labo(source, destination, env):
             f"{source.name} n'est pas un notebook lisible ({erreur}).\n"
             f"Que faire : récupérez-le, par exemple avec « git checkout -- {source.name} »."
         ) from erreur
+    for cellule in notebook.cells:
+        if cellule.cell_type == "code":
+            cellule.update(outputs=[], execution_count=None)
+    return notebook
+
+
+def executer_notebook(notebook, dossier, env):
+    """Exécute un notebook dans un noyau neuf, à partir de `dossier` ; rend None, ou l'échec (texte)."""
+    import nbclient
+
     debut, courante = time.monotonic(), {}
     sections = titres(notebook.cells)
     total = sum(cellule.cell_type == "code" for cellule in notebook.cells)
@@ -363,36 +506,60 @@ def executer_labo(source, destination, env):
 
     def suivre(cell, cell_index):
         minutes, secondes = divmod(int(time.monotonic() - debut), 60)
-        courante.update(
-            cell=cell, nom=f"cellule {rangs[cell_index]}/{total} · {sections[cell_index]}"
-        )
-        annoncer(f"  [{minutes:02d}:{secondes:02d}] {courante['nom']}")
+        nom = f"cellule {rangs[cell_index]}/{total} · {sections[cell_index]}"
+        courante.update(source=cell.source, nom=nom)
+        annoncer(f"  [{minutes:02d}:{secondes:02d}] {nom}")
 
     client = nbclient.NotebookClient(
         notebook,
         timeout=None,
         kernel_name="python3",
         extra_arguments=["--log-level=ERROR"],
-        resources={"metadata": {"path": str(source.parent)}},
+        resources={"metadata": {"path": str(dossier)}},
         on_cell_execute=suivre,
         record_timing=False,
         coalesce_streams=True,
     )
-    echec = None
     try:
         client.execute(env=env)
     except nbclient.exceptions.CellExecutionError as erreur:
-        echec = f"{erreur.ename}: {erreur.evalue}"
+        raison = f"{erreur.ename}: {erreur.evalue}"
     except nbclient.exceptions.DeadKernelError:
-        echec = "le noyau Python s'est arrêté, le plus souvent faute de mémoire."
-    if echec:
-        echec = f"{courante['nom']}\n\n{courante['cell'].source}\n\n{echec}"
+        raison = "le noyau Python s'est arrêté, le plus souvent faute de mémoire."
+    else:
+        return None
+    return f"{courante['nom']}\n\n{courante['source']}\n\n{raison}" if courante else raison
+
+
+def dossier_de_sortie(voulu):
+    """`voulu` si l'on peut y écrire un notebook, sinon un dossier temporaire, et on le dit."""
+    try:
+        voulu.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=str(voulu)) as essai:
+            essai.write(bytes(PLACE_NOTEBOOK))
+            essai.flush()
+        return voulu
+    except OSError as erreur:
+        secours = Path(tempfile.mkdtemp(prefix="labos-sortie-"))
+        annoncer(
+            f"Impossible d'écrire dans « {voulu} » ({erreur.strerror}) : "
+            f"le résultat ira dans « {secours} »."
+        )
+        return secours
+
+
+def ranger(notebook, dossier, nom):
+    """Écrit un notebook exécuté dans `dossier`, ou ailleurs s'il n'y a plus de place ; rend son chemin."""
+    import nbformat
+
     nettoyer(notebook)
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    provisoire = destination.with_name(f".{destination.name}.provisoire")
-    provisoire.write_bytes(nbformat.writes(notebook).encode())
-    os.replace(provisoire, destination)
-    return echec, lignes_retenues(notebook)
+    contenu = nbformat.writes(notebook).encode()
+    try:
+        ecrire(dossier / nom, contenu)
+    except OSError:  # le disque s'est rempli pendant l'exécution
+        dossier = dossier_de_sortie(dossier)
+        ecrire(dossier / nom, contenu)
+    return dossier / nom
 
 
 def executer(noms, rapide=False, dossier=None, sur_place=False):
@@ -403,25 +570,25 @@ def executer(noms, rapide=False, dossier=None, sur_place=False):
             "rien.\nQue faire : ôtez l'un des deux."
         )
     sources = [trouver_labo(nom) for nom in noms or ("classification", "test_model")]
-    dossier = Path(dossier or RACINE / "sortie")
+    notebooks = {source: lire_notebook(source) for source in sources}
+    # Avant d'y passer des minutes, on s'assure que les résultats pourront être écrits.
+    sortie = dossier_de_sortie(Path(dossier or RACINE / "sortie").resolve())
+    lieux = {s.parent: dossier_de_sortie(s.parent) if sur_place else sortie for s in sources}
     env = dict(os.environ)
     with tempfile.TemporaryDirectory(prefix="labos-") as propre:
         if rapide:
             # En mode rapide, les labos écrivent dans le dossier temporaire : chacun le sien.
             env.update(LABO_RAPIDE="1", TMPDIR=propre, TEMP=propre, TMP=propre)
         bilan = []
-        for source in sources:
+        for source, notebook in notebooks.items():
             annoncer(f"\n{source.name}")
             debut = time.monotonic()
+            echec = executer_notebook(notebook, source.parent, env)
             # Un notebook fourni n'est remplacé que par une exécution réussie.
-            destination = dossier.resolve() / source.name
-            echec, lignes = executer_labo(source, destination, env)
-            if sur_place and not echec:
-                os.replace(destination, source)
-                destination = source
+            rangement = ranger(notebook, sortie if echec else lieux[source.parent], source.name)
             duree = time.monotonic() - debut
-            bilan += [f"\n{source.name} : {duree:.0f} s, résultat dans {nom_court(destination)}"]
-            bilan += [f"  {ligne}" for ligne in lignes]
+            bilan += [f"\n{source.name} : {duree:.0f} s, résultat dans {nom_court(rangement)}"]
+            bilan += [f"  {ligne}" for ligne in lignes_retenues(notebook)]
             if echec:
                 break
     annoncer("\n".join(bilan))
@@ -433,7 +600,7 @@ def executer(noms, rapide=False, dossier=None, sur_place=False):
 # --- Servir un modèle ------------------------------------------------------------------------
 
 
-def port_libre(port):
+def premier_port_libre(port):
     """Le premier port libre de cette machine à partir de `port`."""
     for essai in range(port, port + 50):
         with socket.socket() as prise:
@@ -455,7 +622,6 @@ def commandes_du_service(modele, port, port_page):
     ):  # la page y est vue sous une autre adresse que la sienne
         page += ["--server.enableCORS", "false", "--server.enableXsrfProtection", "false"]
     reglages = {"SERVICE_MODELE": str(modele), "SERVICE_ADRESSE": f"http://127.0.0.1:{port}"}
-    reglages["NO_PROXY"] = "127.0.0.1,localhost"  # la page parle au service sans serveur mandataire
     return [str(mot) for mot in service], [str(mot) for mot in page], reglages
 
 
@@ -468,11 +634,14 @@ def servir(dossier):
             "Que faire : exportez-le avec la section 1 de analyse_image/deploiement.ipynb, "
             "ou lancez « servir » sans rien : modele/reference."
         )
-    port, port_page = port_libre(8000), port_libre(8501)
+    port, port_page = premier_port_libre(8000), premier_port_libre(8501)
     service, page, reglages = commandes_du_service(modele, port, port_page)
     annoncer(f"Modèle : {nom_court(modele)}. Pour tout arrêter : Ctrl+C ici.")
     annoncer(f"  service : http://localhost:{port}/docs\n  page    : http://localhost:{port_page}")
-    env = {**os.environ, **reglages}
+    # Service et page ne se parlent que sur cette machine : aucun serveur mandataire n'a à s'en mêler.
+    env = {nom: v for nom, v in os.environ.items() if not nom.lower().endswith("_proxy")}
+    env.update(reglages)
+    sans_mandataire(env)
     processus = [subprocess.Popen(service, env=env)]
     try:
         processus.append(subprocess.Popen(page, env=env, stdout=subprocess.DEVNULL))
@@ -495,10 +664,14 @@ def servir(dossier):
 def tester(options):
     """Style du code (ruff), puis pytest, notebooks compris ; rend le premier code d'échec."""
     python, codes = python_venv(), []
-    etapes = (["ruff", "check"], ["ruff", "format", "--check"], ["pytest", *options])
+    etapes = (
+        ["ruff", "check"],
+        ["ruff", "format", "--check"],
+        ["pytest", "--durations=15", *options],
+    )
     for etape in etapes:
         annoncer(f"— {' '.join(etape)}")
-        codes.append(lancer([python, "-m", *etape], cwd=str(RACINE)))
+        codes.append(lancer_et_attendre([python, "-m", *etape], cwd=str(RACINE)))
     if codes[-1] == 0 and any(codes):
         annoncer("Les tests passent, mais ruff a des remarques (plus haut).")
     return next((code for code in codes if code), 0)
@@ -541,9 +714,7 @@ def changer_adresse(url):
         avant = fichier.read_bytes().decode("utf-8")
         apres = ancienne.sub(rf"\g<1>{nouveau}", avant)
         if apres != avant:
-            provisoire = fichier.with_name(f".{fichier.name}.provisoire")
-            provisoire.write_bytes(apres.encode("utf-8"))
-            os.replace(str(provisoire), str(fichier))
+            ecrire(fichier, apres.encode("utf-8"))
             changes.append(fichier)
     return changes
 
@@ -552,10 +723,10 @@ def changer_adresse(url):
 
 
 class Analyseur(argparse.ArgumentParser):
-    """Aide et erreurs en français : l'aide est le texte en tête de ce fichier."""
+    """Aide et erreurs en français."""
 
     def format_help(self):
-        return __doc__
+        return AIDE
 
     def error(self, message):
         commande = " ".join(sys.argv[1:])
@@ -582,7 +753,7 @@ def lire_arguments(arguments):
     return analyseur.parse_args(arguments or ["ouvrir"])
 
 
-def principal(arguments):
+def obeir(arguments):
     """Exécute une commande et rend le code de retour du programme."""
     choix = lire_arguments(arguments)
     if choix.commande == "adresse":
@@ -602,16 +773,24 @@ def principal(arguments):
     if choix.commande == "executer":
         if Path(sys.prefix).resolve() != VENV.resolve():
             # nbclient n'est installé que dans .venv/ : on s'y relance.
-            return lancer([python_venv(), __file__, *arguments])
+            return lancer_et_attendre([python_venv(), __file__, *arguments])
         return executer(choix.labos, choix.rapide, choix.sortie, choix.sur_place)
     return 0
 
 
-def main():
-    for flux in (sys.stdout, sys.stderr):
-        flux.reconfigure(errors="replace")  # une console sans accents ne doit rien interrompre
+def tolerant(flux):
+    """Le même flux de texte, qu'un caractère inconnu de la console n'interrompt pas."""
+    if hasattr(flux, "reconfigure"):
+        flux.reconfigure(errors="replace")
+        return flux
+    return io.TextIOWrapper(flux.detach(), flux.encoding, "replace", line_buffering=True)  # 3.6
+
+
+def principal():
+    sys.stdout, sys.stderr = tolerant(sys.stdout), tolerant(sys.stderr)
+    signal.signal(signal.SIGTERM, terminer)
     try:
-        return principal(sys.argv[1:])
+        return obeir(sys.argv[1:])
     except Probleme as probleme:
         print(f"\n{probleme}", file=sys.stderr)
         return 1
@@ -625,4 +804,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(principal())

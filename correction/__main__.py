@@ -7,198 +7,13 @@ Lancez ces commandes à la racine du dépôt, dans son environnement (.venv). Vo
 """
 
 import argparse
-import contextlib
-import hashlib
-import json
-import os
 import signal
 import sys
-import tempfile
-import warnings
 from pathlib import Path
 
-RACINE = Path(__file__).resolve().parents[1]
-if str(RACINE / "analyse_image") not in sys.path:
-    sys.path.insert(0, str(RACINE / "analyse_image"))
-
-from tqdm import tqdm  # noqa: E402
-
-from correction import criteres, limites, modeles, rapport, soumissions  # noqa: E402
-
-DUREE_LECTURE = 150  # secondes au plus pour lire une remise
-
-
-def _signature(soumission):
-    """Empreinte d'une remise (noms, tailles, dates) et du programme : si rien ne change, rien n'est refait."""
-    somme = hashlib.sha256()
-    for code in sorted(Path(__file__).parent.glob("*.py")):
-        somme.update(code.read_bytes())
-    for source in map(Path, soumission.sources):
-        chemins = [source] if source.is_file() else sorted(source.rglob("*"))
-        for chemin in chemins:
-            if ".venv" in chemin.parts or chemin.is_symlink():
-                continue
-            with contextlib.suppress(OSError):  # sans droits : la lecture le dira
-                etat = chemin.stat()
-                ligne = f"{chemin}\0{etat.st_size}\0{etat.st_mtime_ns}\n"
-                somme.update(ligne.encode("utf-8", "surrogateescape"))
-    return somme.hexdigest()
-
-
-def _illisible(soumission, raison):
-    """Faits d'une remise que le programme de lecture n'a pas pu lire."""
-    return {
-        "nom": soumission.nom, "cle": soumission.cle, "vide": True, "racines": [], "un_seul_notebook": False,
-        "questions": {},
-        "remarques": [f"Remise non lue : {raison}. Ouvrez-la à la main."], "autres_notebooks": [],
-        "notebooks": {"classification": None, "test_model": None}, "modeles": [], "poids_seuls": [],
-        "donnees": {"git": False, "rendus": [], "historique": [], "gros": []},
-        "photos": {"fichiers": [], "chemins": [], "reponses": []},
-    }  # fmt: skip
-
-
-def _lire(soumission, travail):
-    """Faits d'une remise, lus dans un processus limité."""
-    dossier = Path(travail) / soumission.cle
-    dossier.mkdir(parents=True, exist_ok=True)
-    demande, reponse = dossier / "demande.json", dossier / "faits.json"
-    demande.write_text(json.dumps(soumission.__dict__), encoding="utf-8")
-    fin = limites.lancer(
-        [sys.executable, "-m", "correction.faits", demande, reponse, dossier],
-        duree=DUREE_LECTURE, memoire=3 * limites.GO, env={**os.environ, "PYTHONPATH": str(RACINE)},
-    )  # fmt: skip
-    if fin.code == 0 and reponse.is_file():
-        return json.loads(reponse.read_text(encoding="utf-8"))
-    dernieres = [ligne for ligne in fin.erreur.splitlines() if ligne.strip()][-1:]
-    return _illisible(soumission, fin.raison or f"la lecture a échoué ({''.join(dernieres)[:200]})")
-
-
-def _images_de_test():
-    """(X_test, y_test, jumeau ?) : les images de test de Fashion-MNIST, ou leur jumeau dessiné."""
-    from outils import donnees
-
-    with warnings.catch_warnings(record=True) as alertes:
-        warnings.simplefilter("always")
-        _, (X_test, y_test) = donnees.charger_fashion_mnist()
-    jumeau = any(issubclass(a.category, donnees.DonneesDessinees) for a in alertes)
-    return X_test, y_test, jumeau
-
-
-def _mesurer_modeles(tous, travail, ouvriers, barre):
-    """Ajoute à chaque remise son modèle mesuré ; un modèle refusé laisse sa chance au suivant."""
-    X_test, y_test, jumeau = _images_de_test()
-    restants = {f["cle"]: [m for m in f["modeles"] if m["entier"] or m["poids"]] for f in tous}
-    while taches := [{"cle": cle, **c[0]} for cle, c in restants.items() if c]:
-        resultats = modeles.examiner_tous(
-            taches, travail, X_test, y_test, barre.update, ouvriers=ouvriers
-        )
-        for faits in tous:
-            cle = faits["cle"]
-            if not restants[cle]:
-                continue
-            candidat = restants[cle].pop(0)
-            resultat = resultats[cle] | {"montre": candidat["montre"], "jumeau": jumeau}
-            resultat["octets"] = Path(candidat["poids"] or candidat["entier"]).stat().st_size
-            if resultat["charge"] or "modele" not in faits:
-                faits["modele"] = resultat
-            if resultat["charge"]:
-                restants[cle] = []
-        barre.total += sum(bool(c) for c in restants.values())
-
-
-def _lire_toutes(liste, travail, ouvriers):
-    with (
-        tqdm(total=len(liste), desc="Lecture", disable=not liste) as barre,
-        limites.equipe(ouvriers) as groupe,
-    ):
-
-        def lire(soumission):
-            faits = _lire(soumission, travail)
-            barre.update()
-            return faits
-
-        return list(groupe.map(lire, liste))
-
-
-def _executer_toutes(tous, travail, proteges, ouvriers, garder):
-    from correction import execution
-    from outils import donnees
-
-    csvs = donnees.obtenir_csv()
-    with tqdm(total=len(tous), desc="Exécution") as barre, limites.equipe(ouvriers) as groupe:
-
-        def relancer(faits):
-            dossier = Path(travail) / faits["cle"]
-            faits["execution"] = execution.executer(faits, dossier, csvs, proteges)
-            if not limites.ARRET.is_set():  # un résultat interrompu sera refait
-                garder(faits)
-            barre.update()
-
-        list(groupe.map(relancer, tous))
-
-
-def noter(dossier, bareme=None, sortie=None, executer=False, recommencer=False, ouvriers=None):
-    """Corrige toutes les remises de `dossier` et écrit le rapport ; rend les bulletins."""
-    limites.ARRET.clear()
-    bareme = criteres.lire_bareme(bareme or criteres.BAREME)
-    liste = soumissions.trouver(dossier)
-    sortie = Path(sortie or "rapport")
-    etats = sortie / ".etat"
-    etats.mkdir(parents=True, exist_ok=True)
-    (sortie / ".gitignore").write_text("*\n", encoding="utf-8")  # des notes ne se versent pas
-    ouvriers = ouvriers or min(4, os.cpu_count() or 1)
-    signatures = {s.cle: _signature(s) for s in liste}
-    tous = {}
-    if not recommencer:
-        connus = {
-            s.cle: _relire(etats / f"{s.cle}.json", signatures[s.cle], executer) for s in liste
-        }
-        tous = {cle: faits for cle, faits in connus.items() if faits}
-    if tous:
-        print(f"{len(tous)} remise(s) inchangée(s) : reprises du rapport précédent.")
-
-    def garder(faits):
-        _garder(etats, faits, signatures[faits["cle"]])
-
-    # ignore_cleanup_errors : une remise peut laisser des fichiers sans droits.
-    with tempfile.TemporaryDirectory(prefix="correction-", ignore_cleanup_errors=True) as travail:
-        nouveaux = _lire_toutes([s for s in liste if s.cle not in tous], travail, ouvriers)
-        a_mesurer = [f for f in nouveaux if any(m["entier"] or m["poids"] for m in f["modeles"])]
-        if a_mesurer:
-            with tqdm(total=len(a_mesurer), desc="Modèles") as barre:
-                _mesurer_modeles(a_mesurer, travail, ouvriers, barre)
-        if executer and nouveaux:
-            _executer_toutes(nouveaux, travail, [dossier, sortie], ouvriers, garder)
-        else:
-            for faits in nouveaux:
-                garder(faits)
-    tous.update({f["cle"]: f for f in nouveaux})
-    bulletins = [criteres.noter(tous[s.cle], bareme) for s in liste]
-    signalements = criteres.signaler(list(tous.values()))
-    for b in bulletins:
-        b.signalements = signalements[b.cle]
-    mode = "nouvelle exécution en mode rapide" if executer else "sans nouvelle exécution"
-    rapport.ecrire(bulletins, tous, sortie, Path(dossier).resolve().name, f"lecture, {mode}")
-    return bulletins
-
-
-def _relire(chemin, signature, executer):
-    try:
-        etat = json.loads(chemin.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if etat.get("signature") != signature or (executer and "execution" not in etat["faits"]):
-        return None
-    return etat["faits"]
-
-
-def _garder(etats, faits, signature):
-    from outils.fichiers import ecriture_atomique
-
-    with ecriture_atomique(etats / f"{faits['cle']}.json") as provisoire:
-        provisoire.write_text(
-            json.dumps({"signature": signature, "faits": faits}), encoding="utf-8"
-        )
+from correction import etudiante, rapport
+from correction.classe import noter
+from correction.note import a_revoir
 
 
 class Analyseur(argparse.ArgumentParser):
@@ -224,32 +39,13 @@ def principal(arguments=None):
     corriger.add_argument("--sortie", default="rapport")
     corriger.add_argument("--executer", action="store_true")
     corriger.add_argument("--recommencer", action="store_true")
-    corriger.add_argument("--processus", type=int)
-    etudiante = commandes.add_parser("version-etudiante")
-    etudiante.add_argument("--sortie", required=True)
-    choix = analyseur.parse_args(arguments)
+    corriger.add_argument("--processus", type=int, dest="ouvriers")
+    distribuer = commandes.add_parser("version-etudiante")
+    distribuer.add_argument("--sortie", required=True)
+    choix = vars(analyseur.parse_args(arguments))
+    executer = {"noter": _noter, "version-etudiante": _version_etudiante}[choix.pop("commande")]
     try:
-        if choix.commande == "noter":
-            bulletins = noter(
-                choix.dossier,
-                choix.bareme,
-                choix.sortie,
-                choix.executer,
-                choix.recommencer,
-                choix.processus,
-            )
-            largeur = max(len(b.nom) for b in bulletins)
-            for b in bulletins:
-                print(f"{b.nom:{largeur}s}  {rapport.fr(b.note):>6s} / {rapport.fr(b.note_sur)}")
-            print(
-                f"\nRapport : {Path(choix.sortie) / 'rapport.html'} (notes.csv et etudiants/ à côté)"
-            )
-        else:
-            from correction.etudiante import produire
-
-            for nom in produire(choix.sortie):
-                print(nom)
-            print(f"\nVersion étudiante prête à pousser : {choix.sortie}")
+        executer(**choix)
     except (ValueError, OSError) as erreur:
         print(f"\n{erreur}", file=sys.stderr)
         return 1
@@ -257,6 +53,22 @@ def principal(arguments=None):
         print("\nInterrompu. La même commande reprendra où elle en était.", file=sys.stderr)
         return 130
     return 0
+
+
+def _noter(sortie, **choix):
+    bulletins = noter(sortie=sortie, **choix)
+    largeur = max(len(b.nom) for b in bulletins)
+    for b in bulletins:
+        print(f"{b.nom:{largeur}s}  {rapport.fr(b.note):>6s} / {rapport.fr(b.note_sur)}")
+    if titres := a_revoir(bulletins):
+        print(f"\nÀ revoir dans la grille (manqué par plus de 80 %) : {', '.join(titres)}")
+    print(f"\nRapport : {Path(sortie) / 'rapport.html'} (notes.csv et etudiants/ à côté)")
+
+
+def _version_etudiante(sortie):
+    for nom in etudiante.produire(sortie):
+        print(nom)
+    print(f"\nVersion étudiante prête à pousser : {sortie}")
 
 
 if __name__ == "__main__":

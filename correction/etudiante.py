@@ -6,18 +6,29 @@ import shutil
 import tempfile
 from pathlib import Path
 
-RACINE = Path(__file__).resolve().parents[1]
-DEBUT, FIN = "### BEGIN SOLUTION", "### END SOLUTION"
-DEBUT_CACHE, FIN_CACHE = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
+from correction import RACINE
+
 MARQUEUR = re.compile(r"^([ \t]*)### (BEGIN|END) (SOLUTION|HIDDEN TESTS)\b[ \t]*:?[ \t]*(.*)$")
 CONSIGNE = "écrivez votre code ici"
 ARRET = 'raise NotImplementedError("À VOUS : complétez cette cellule, puis relancez-la.")'
 # Ce que reçoit l'étudiant : rien du corrigé, ni de quoi corriger.
 GARDES = (
-    "labo.py", "requirements.txt", "pyproject.toml", "LICENSE", ".gitignore", ".gitattributes", ".devcontainer",
-    "analyse_image/*.ipynb", "analyse_image/outils/*.py", "analyse_image/service", "analyse_image/echelle", "images",
-    "modele/reference", "mesures/*.csv",
-)  # fmt: skip
+    "labo.py",
+    "requirements.txt",
+    "pyproject.toml",
+    "LICENSE",
+    ".gitignore",
+    ".gitattributes",
+    ".devcontainer",
+    "analyse_image/*.ipynb",
+    "analyse_image/outils/*.py",
+    "analyse_image/service",
+    "analyse_image/echelle",
+    "datas/LISEZMOI.md",
+    "images",
+    "modele/reference",
+    "mesures/*.csv",
+)
 ECARTES = {"__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".ruff_cache", ".venv"}
 GABARIT = Path(__file__).with_name("gabarits") / "etudiante"
 
@@ -77,21 +88,14 @@ def version_etudiante(notebook, nom="notebook"):
     return copie
 
 
-def _fichiers():
+def fichiers_distribues():
+    """Les fichiers de ce dépôt que reçoit l'étudiant (les labos, avant d'être vidés de leurs solutions)."""
     for motif in GARDES:
         for chemin in sorted(RACINE.glob(motif)):
             candidats = sorted(chemin.rglob("*")) if chemin.is_dir() else [chemin]
             for fichier in candidats:
-                if fichier.is_file() and not ECARTES & set(fichier.parts) and _utile(fichier):
+                if fichier.is_file() and not ECARTES & set(fichier.parts):
                     yield fichier
-
-
-def _utile(fichier):
-    """Faux pour un module d'outils qu'aucun labo n'emploie : reseaux.py est le corrigé d'une question."""
-    if fichier.name != "reseaux.py":
-        return True
-    textes = [c.read_text(encoding="utf-8") for c in (RACINE / "analyse_image").glob("*.ipynb")]
-    return any(re.search(r"outils(\.| import .*)reseaux", texte) for texte in textes)
 
 
 def produire(sortie):
@@ -111,7 +115,7 @@ def produire(sortie):
         )
     with tempfile.TemporaryDirectory() as provisoire:
         provisoire = Path(provisoire)
-        for fichier in _fichiers():
+        for fichier in fichiers_distribues():
             cible = provisoire / fichier.relative_to(RACINE)
             cible.parent.mkdir(parents=True, exist_ok=True)
             if fichier.suffix == ".ipynb":
@@ -147,7 +151,8 @@ def _adapter_projet(chemin):
     adresse = re.search(r"^\[tool\.labo\]\n(?:#[^\n]*\n)*adresse = .*$", texte, re.MULTILINE)
     chemin.write_text(
         "# Réglages du dépôt étudiant : l'adresse des badges et cellules Colab (labo.py adresse …).\n\n"
-        + adresse.group(0) + "\n\n[tool.ruff]\nline-length = 100\n\n[tool.ruff.lint.per-file-ignores]\n"
+        + adresse.group(0)
+        + "\n\n[tool.ruff]\nline-length = 100\n\n[tool.ruff.lint.per-file-ignores]\n"
         '"*.ipynb" = ["E402", "B018"]\n',
         encoding="utf-8",
-    )  # fmt: skip
+    )

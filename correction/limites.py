@@ -126,7 +126,7 @@ def _tuer(processus):
     psutil.wait_procs(processus, timeout=5)
 
 
-def lancer(
+def lancer_borne(
     commande,
     duree,
     memoire=None,
@@ -144,60 +144,92 @@ def lancer(
     """
     jeton = uuid.uuid4().hex
     env = {**(os.environ if env is None else env), MARQUE: jeton}
-    debut, raison = time.monotonic(), ""
-    dernier, tour = debut, 0
+    debut = time.monotonic()
     with tempfile.TemporaryFile() as journal:
         enfant = subprocess.Popen(
-            [str(mot) for mot in commande], cwd=dossier, env=env, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=journal, start_new_session=True,
-        )  # fmt: skip
+            [str(mot) for mot in commande],
+            cwd=dossier,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=journal,
+            start_new_session=True,
+        )
         processus = psutil.Process(enfant.pid)
-        vie = None
-        while enfant.poll() is None and not raison:
-            time.sleep(0.05 if tour < 40 else 0.3)
-            tour += 1
-            maintenant = time.monotonic()
-            if ARRET.is_set():
-                raison = "interrompu"
-            elif maintenant - debut > duree:
-                raison = f"arrêté : plus de {duree:.0f} s"
-            if silence:
-                with contextlib.suppress(OSError):
-                    etat = os.stat(signal_de_vie).st_mtime_ns
-                    if etat != vie:
-                        vie, dernier = etat, maintenant
-                        if suivre:
-                            suivre()
-                if maintenant - dernier > silence:
-                    raison = f"arrêté : sans nouvelles depuis {silence:.0f} s"
-            if memoire and tour % 3 == 0:
-                famille, total = [], 0
-                with contextlib.suppress(psutil.Error):
-                    famille = [processus, *processus.children(recursive=True)]
-                for p in famille:
-                    with contextlib.suppress(psutil.Error):
-                        total += p.memory_info().rss
-                if total > memoire:
-                    raison = f"arrêté : plus de {memoire / GO:.1f} Go de mémoire"
-                elif len(famille) > PROCESSUS_MAX:
-                    raison = f"arrêté : plus de {PROCESSUS_MAX} processus à la fois"
-        orphelins = _famille(processus, jeton)
-        noms = []
-        for p in orphelins:
-            with contextlib.suppress(psutil.Error):
-                noms.append(p.name())
-        if enfant.poll() is None:
-            orphelins.append(processus)
-        _tuer(orphelins)
-        while restes := _famille(processus, jeton):  # ce qui est né pendant qu'on tuait
-            _tuer(restes)
-            if time.monotonic() - debut > duree + 30:
-                break
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            enfant.wait(timeout=10)
+        vie = _Vie(signal_de_vie, silence, suivre) if silence else None
+        raison = _surveiller(enfant, processus, debut + duree, duree, memoire, vie)
+        noms = _tout_arreter(enfant, processus, jeton, debut + duree + 30)
         journal.seek(max(0, journal.seek(0, os.SEEK_END) - 4_000))
-        erreur = journal.read()
-        code = enfant.returncode if not raison else None
-        if code is not None and code < 0:
-            raison = f"mort (signal {-code})"
-    return Fin(code, raison, time.monotonic() - debut, noms, erreur.decode("utf-8", "replace"))
+        erreur = journal.read().decode("utf-8", "replace")
+    code = enfant.returncode if not raison else None
+    if code is not None and code < 0:
+        raison = f"mort (signal {-code})"
+    return Fin(code, raison, time.monotonic() - debut, noms, erreur)
+
+
+class _Vie:
+    """Signes de vie d'un programme : un fichier qu'il modifie."""
+
+    def __init__(self, fichier, silence, suivre):
+        self.fichier, self.silence, self.suivre = fichier, silence, suivre
+        self.etat, self.dernier = None, time.monotonic()
+
+    def muette(self):
+        """Vrai si le fichier n'a pas changé depuis `silence` secondes ; appelle `suivre` à chaque changement."""
+        with contextlib.suppress(OSError):
+            etat = os.stat(self.fichier).st_mtime_ns
+            if etat != self.etat:
+                self.etat, self.dernier = etat, time.monotonic()
+                if self.suivre:
+                    self.suivre()
+        return time.monotonic() - self.dernier > self.silence
+
+
+def _surveiller(enfant, processus, echeance, duree, memoire, vie):
+    """Attend la fin de l'enfant ; rend la raison (texte) de l'arrêter, ou « » s'il finit de lui-même."""
+    tour = 0
+    while enfant.poll() is None:
+        time.sleep(0.05 if tour < 40 else 0.3)
+        tour += 1
+        if ARRET.is_set():
+            return "interrompu"
+        if time.monotonic() > echeance:
+            return f"arrêté : plus de {duree:.0f} s"
+        if vie and vie.muette():
+            return f"arrêté : sans nouvelles depuis {vie.silence:.0f} s"
+        if memoire and tour % 3 == 0 and (raison := _demesure(processus, memoire)):
+            return raison
+    return ""
+
+
+def _demesure(processus, memoire):
+    famille, total = [], 0
+    with contextlib.suppress(psutil.Error):
+        famille = [processus, *processus.children(recursive=True)]
+    for p in famille:
+        with contextlib.suppress(psutil.Error):
+            total += p.memory_info().rss
+    if total > memoire:
+        return f"arrêté : plus de {memoire / GO:.1f} Go de mémoire".replace(".", ",")
+    if len(famille) > PROCESSUS_MAX:
+        return f"arrêté : plus de {PROCESSUS_MAX} processus à la fois"
+    return ""
+
+
+def _tout_arreter(enfant, processus, jeton, echeance):
+    """Tue l'enfant et tout ce qu'il a laissé ; rend les noms des programmes laissés en marche."""
+    orphelins = _famille(processus, jeton)
+    noms = []
+    for p in orphelins:
+        with contextlib.suppress(psutil.Error):
+            noms.append(p.name())
+    if enfant.poll() is None:
+        orphelins.append(processus)
+    _tuer(orphelins)
+    while restes := _famille(processus, jeton):  # ce qui est né pendant qu'on tuait
+        _tuer(restes)
+        if time.monotonic() > echeance:
+            break
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        enfant.wait(timeout=10)
+    return noms

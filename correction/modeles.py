@@ -3,9 +3,9 @@
 python -m correction.modeles TACHES.json RESULTATS.jsonl : une ligne de résultat par modèle, dans l'ordre.
 """
 
-import hashlib
 import io
 import json
+import math
 import os
 import shutil
 import sys
@@ -13,6 +13,8 @@ import zipfile
 from pathlib import Path
 
 from correction import limites
+from correction.fournis import empreinte_poids
+from outils.modele import json_pour_keras_anterieur
 
 JSON_MAX = 5_000_000
 POIDS_MAX = 600_000_000
@@ -21,25 +23,22 @@ LOT = 1_000
 ESSAI = 500  # images qui décident de l'échelle des entrées
 DEMARRAGE = 60  # secondes accordées à l'import de TensorFlow sur une machine chargée
 # Couches admises : aucune n'exécute de code venu du fichier ni ne lit un autre fichier.
-ADMISES = {
-    "Sequential", "Functional", "Model", "InputLayer", "Input", "Conv1D", "Conv2D", "Conv3D",
-    "SeparableConv2D", "DepthwiseConv2D", "Conv2DTranspose", "MaxPooling1D", "MaxPooling2D",
-    "AveragePooling2D", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "GlobalAveragePooling1D",
-    "GlobalMaxPooling1D", "Flatten", "Dense", "Dropout", "SpatialDropout2D", "AlphaDropout",
-    "GaussianNoise", "GaussianDropout", "BatchNormalization", "LayerNormalization", "GroupNormalization",
-    "UnitNormalization", "Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Rescaling",
-    "Normalization", "Resizing", "CenterCrop", "Reshape", "Permute", "RepeatVector", "ZeroPadding2D",
-    "Cropping2D", "UpSampling2D", "Add", "Subtract", "Multiply", "Average", "Maximum", "Concatenate",
-    "LSTM", "GRU", "SimpleRNN", "Bidirectional", "TimeDistributed", "Embedding", "ActivityRegularization",
-    "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness",
-    "RandomCrop", "RandomHeight", "RandomWidth", "RandomErasing", "MultiHeadAttention", "Attention",
-    # ce qui accompagne une couche
-    "DTypePolicy", "Policy", "__keras_tensor__", "__tensor__", "__tuple__", "__numpy__", "Flip", "L1", "L2", "L1L2",
-    "SeedGenerator",
-    "Zeros", "Ones", "Constant", "GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunNormal",
-    "LecunUniform", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "Orthogonal",
-    "Identity", "MaxNorm", "NonNeg", "UnitNorm", "MinMaxNorm",
-}  # fmt: skip
+ADMISES = """
+Sequential Functional Model InputLayer Input Conv1D Conv2D Conv3D SeparableConv2D DepthwiseConv2D
+Conv2DTranspose MaxPooling1D MaxPooling2D AveragePooling2D GlobalAveragePooling2D
+GlobalMaxPooling2D GlobalAveragePooling1D GlobalMaxPooling1D Flatten Dense Dropout
+SpatialDropout2D AlphaDropout GaussianNoise GaussianDropout BatchNormalization LayerNormalization
+GroupNormalization UnitNormalization Activation ReLU LeakyReLU PReLU ELU Softmax Rescaling
+Normalization Resizing CenterCrop Reshape Permute RepeatVector ZeroPadding2D Cropping2D
+UpSampling2D Add Subtract Multiply Average Maximum Concatenate LSTM GRU SimpleRNN Bidirectional
+TimeDistributed Embedding ActivityRegularization RandomFlip RandomRotation RandomZoom
+RandomTranslation RandomContrast RandomBrightness RandomCrop RandomHeight RandomWidth
+RandomErasing MultiHeadAttention Attention DTypePolicy Policy __keras_tensor__ __tensor__
+__tuple__ __numpy__ Flip L1 L2 L1L2 SeedGenerator Zeros Ones Constant GlorotUniform GlorotNormal
+HeUniform HeNormal LecunNormal LecunUniform RandomNormal RandomUniform TruncatedNormal
+VarianceScaling Orthogonal Identity MaxNorm NonNeg UnitNorm MinMaxNorm
+"""
+ADMISES = set(ADMISES.split())
 
 
 class ModeleRefuse(ValueError):
@@ -120,14 +119,18 @@ def _reseau(texte):
         if version.startswith(("1.", "2.")) or "module" not in config:
             reseau = _ancien_reseau(config)
         else:
-            reseau = keras.models.model_from_json(json.dumps({**config, "compile_config": None}))
+            texte = json.dumps({**config, "compile_config": None})
+            reseau = keras.models.model_from_json(json_pour_keras_anterieur(texte))
         if reseau.count_params() > PARAMETRES_MAX:
             raise ModeleRefuse(f"{reseau.count_params()} paramètres : trop pour être mesuré ici")
     except ModeleRefuse:
         raise
     except Exception as erreur:  # Keras lève des types variés
-        raison = f"écrit par Keras {version}, " if version.startswith(("1.", "2.")) else ""
-        raise ModeleRefuse(f"{raison}architecture que Keras refuse ({_court(erreur)})") from erreur
+        ecrit = f", écrite par Keras {version}," if version else ""
+        raise ModeleRefuse(
+            f"architecture{ecrit} que Keras {keras.__version__} refuse ({_court(erreur)}) ; "
+            "sauvegardez de nouveau avec cette version"
+        ) from erreur
     return reseau, version
 
 
@@ -176,40 +179,9 @@ def charger(tache):
         debut = fichier.read(40)
     if debut.startswith(b"version https://git-lfs"):
         raise ModeleRefuse(f"« {chemin.name} » est un pointeur Git LFS, pas les poids")
-    if tache.get("entier") and zipfile.is_zipfile(chemin):
-        with zipfile.ZipFile(chemin) as archive:
-            if sum(i.file_size for i in archive.infolist()) > POIDS_MAX:
-                raise ModeleRefuse("archive .keras démesurée")
-            try:
-                texte = archive.read("config.json").decode("utf-8", "replace")
-                poids = archive.read("model.weights.h5")
-            except KeyError as erreur:
-                raise ModeleRefuse(
-                    f"« {chemin.name} » n'est pas un modèle Keras ({erreur})"
-                ) from erreur
-        reseau, version = _reseau(texte)
-        _verifier_h5(io.BytesIO(poids))
-        copie = Path(tache["travail"]) / "modele.weights.h5"
-        copie.write_bytes(poids)
-    else:
-        if debut[:8] != b"\x89HDF\r\n\x1a\n":
-            raise ModeleRefuse(f"« {chemin.name} » n'est pas un fichier HDF5")
-        try:
-            config = _verifier_h5(chemin)
-        except (OSError, RuntimeError, KeyError, ValueError) as erreur:
-            if isinstance(erreur, ModeleRefuse):
-                raise
-            raise ModeleRefuse(f"« {chemin.name} » est abîmé ({_court(erreur)})") from erreur
-        if tache.get("entier"):
-            if not isinstance(config, str):
-                raise ModeleRefuse(
-                    f"« {chemin.name} » contient des poids sans architecture (JSON absent)"
-                )
-            reseau, version = _reseau(config)
-        else:
-            octets = Path(tache["json"]).read_bytes()[: JSON_MAX + 1]
-            reseau, version = _reseau(octets.decode("utf-8-sig", "replace"))
-        copie = _copie_nommee(chemin, tache)
+    lire = _lire_keras if tache.get("entier") and zipfile.is_zipfile(chemin) else _lire_h5
+    texte, copie = lire(chemin, tache)
+    reseau, version = _reseau(texte)
     try:
         reseau.load_weights(copie)
     except Exception as erreur:  # h5py et Keras lèvent OSError, ValueError, KeyError…
@@ -217,6 +189,42 @@ def charger(tache):
             f"les poids ne vont pas à cette architecture ({_court(erreur)})"
         ) from erreur
     return reseau, version
+
+
+def _lire_keras(chemin, tache):
+    """(texte JSON, copie des poids) d'un fichier .keras."""
+    with zipfile.ZipFile(chemin) as archive:
+        if sum(i.file_size for i in archive.infolist()) > POIDS_MAX:
+            raise ModeleRefuse("archive .keras démesurée")
+        try:
+            texte = archive.read("config.json").decode("utf-8", "replace")
+            poids = archive.read("model.weights.h5")
+        except KeyError as erreur:
+            raise ModeleRefuse(
+                f"« {chemin.name} » n'est pas un modèle Keras ({erreur})"
+            ) from erreur
+    _verifier_h5(io.BytesIO(poids))
+    copie = Path(tache["travail"]) / "modele.weights.h5"
+    copie.write_bytes(poids)
+    return texte, copie
+
+
+def _lire_h5(chemin, tache):
+    """(texte JSON, copie des poids) d'un .h5, entier ou accompagné de son JSON."""
+    if chemin.read_bytes()[:8] != b"\x89HDF\r\n\x1a\n":
+        raise ModeleRefuse(f"« {chemin.name} » n'est pas un fichier HDF5")
+    try:
+        texte = _verifier_h5(chemin)
+    except ModeleRefuse:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError) as erreur:
+        raise ModeleRefuse(f"« {chemin.name} » est abîmé ({_court(erreur)})") from erreur
+    if not tache.get("entier"):
+        octets = Path(tache["json"]).read_bytes()[: JSON_MAX + 1]
+        texte = octets.decode("utf-8-sig", "replace")
+    elif not isinstance(texte, str):
+        raise ModeleRefuse(f"« {chemin.name} » contient des poids sans architecture (JSON absent)")
+    return texte, _copie_nommee(chemin, tache)
 
 
 def _copie_nommee(chemin, tache):
@@ -237,14 +245,7 @@ def _forme(images, entree):
         return None
     if None in dims:
         dims = (28, 28, 1) if len(dims) == 3 else dims
-    return images.reshape(-1, *dims) if None not in dims and _produit(dims) == 784 else None
-
-
-def _produit(nombres):
-    total = 1
-    for n in nombres:
-        total *= n
-    return total
+    return images.reshape(-1, *dims) if None not in dims and math.prod(dims) == 784 else None
 
 
 def mesurer(reseau, X_test, y_test):
@@ -303,9 +304,6 @@ def examiner(tache, X_test, y_test):
             **resultat,
             "probleme": f"modèle illisible ({type(erreur).__name__} : {_court(erreur)})",
         }
-    somme = hashlib.sha256()
-    for tableau in reseau.get_weights():
-        somme.update(tableau.tobytes())
     resultat.update(
         charge=True,
         keras=version,
@@ -313,7 +311,7 @@ def examiner(tache, X_test, y_test):
         sortie=reseau.output_shape[-1] if isinstance(reseau.output_shape, tuple) else None,
         parametres=int(reseau.count_params()),
         couches=[c.__class__.__name__ for c in reseau.layers],
-        empreinte=somme.hexdigest(),
+        empreinte=empreinte_poids(reseau.get_weights()),
     )
     try:
         resultat.update(mesurer(reseau, X_test, y_test))
@@ -340,74 +338,6 @@ def principal(fichier_taches, fichier_resultats, fichier_images):
             keras.backend.clear_session()
             sortie.write(json.dumps(examiner(tache, X_test, y_test)) + "\n")
             sortie.flush()
-
-
-# --- Du côté de qui corrige -------------------------------------------------------------------
-
-
-def examiner_tous(taches, travail, X_test, y_test, avancer=lambda: None, duree=60, ouvriers=2):
-    """Examine des modèles dans `ouvriers` processus limités ; rend {clé: résultat}.
-
-    Un processus qui meurt ou se tait plus de `duree` secondes coûte le modèle en cours, pas les autres.
-    """
-    import threading
-
-    import numpy as np
-
-    images = Path(travail) / "images-test.npz"
-    np.savez(images, X_test=X_test, y_test=y_test)
-    resultats, verrou = {}, threading.Lock()
-
-    def ouvrier(numero):
-        file, vus = taches[numero::ouvriers], 0
-        dossier = Path(travail) / f"modeles-{numero}"
-        dossier.mkdir(parents=True, exist_ok=True)
-        essai = 0
-        while file:
-            essai, vus = essai + 1, 0
-            entree, sortie = dossier / f"{essai}.json", dossier / f"{essai}.jsonl"
-            for tache in file:
-                tache["travail"] = str(dossier)
-            entree.write_text(json.dumps(file), encoding="utf-8")
-            sortie.touch()
-
-            def suivre(sortie=sortie):
-                nonlocal vus
-                lignes = sortie.read_bytes().count(b"\n")
-                for _ in range(lignes - vus):
-                    avancer()
-                vus = lignes
-
-            fin = limites.lancer(
-                [sys.executable, "-m", "correction.modeles", entree, sortie, images],
-                duree=DEMARRAGE + duree * len(file), silence=duree + DEMARRAGE, signal_de_vie=sortie, suivre=suivre,
-                memoire=6 * limites.GO, env={**os.environ, "PYTHONPATH": _chemin_python()},
-            )  # fmt: skip
-            # Une ligne sans fin de ligne est celle qu'écrivait un processus tué.
-            completes = sortie.read_text(encoding="utf-8").split("\n")[:-1]
-            lignes = [json.loads(ligne) for ligne in completes]
-            with verrou:
-                resultats.update({r["cle"]: r for r in lignes})
-            suivre()
-            file = file[len(lignes) :]
-            if file:
-                raison = fin.raison or f"le processus s'est arrêté (code {fin.code})"
-                resultats[file[0]["cle"]] = {
-                    "cle": file[0]["cle"], "charge": False, "probleme": f"modèle non chargé, {raison}",
-                    "trace": fin.erreur[-500:],
-                }  # fmt: skip
-                avancer()
-                file = file[1:]
-
-    ouvriers = max(1, min(ouvriers, len(taches)))
-    with limites.equipe(ouvriers) as groupe:
-        list(groupe.map(ouvrier, range(ouvriers)))
-    return resultats
-
-
-def _chemin_python():
-    racine = Path(__file__).resolve().parents[1]
-    return os.pathsep.join([str(racine), str(racine / "analyse_image")])
 
 
 if __name__ == "__main__":

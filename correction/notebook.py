@@ -7,6 +7,14 @@ import unicodedata
 TAILLE_MAX = 80_000_000
 TEXTE_MAX = 400_000  # caractères de sortie gardés par cellule
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|\x1b[@-Z\\-_]")
+ERREUR_DE_VSCODE = "application/vnd.code.notebook.error"
+TRACEBACK = re.compile(
+    r"^Traceback \(most recent call last\)|^-{30,}\s*\n\w+\s+Traceback", re.MULTILINE
+)
+FIN_DE_TRACE = re.compile(r"^(\w*(?:Error|Exception|Interrupt|Exit))\b:?[ ]?(.*)$", re.MULTILINE)
+LIGNE_FAUTIVE = re.compile(
+    r"Cell In ?\[\d+\], line (\d+)|<cell line: (\d+)>|^-+> ?(\d+)\b", re.MULTILINE
+)
 CONFLIT = re.compile(
     r"^<{7}[^\n]*\n(.*?)(?:^\|{7}[^\n]*\n.*?)?^={7}[^\n]*\n(.*?)^>{7}[^\n]*\n?",
     re.MULTILINE | re.DOTALL,
@@ -63,12 +71,12 @@ def _recuperer(texte):
 
 
 def lire(chemin):
-    """Rend les faits d'un notebook : dict `lisible`, `probleme`, `format`, `cellules`.
+    """Rend les faits d'un notebook : dict `lisible`, `probleme`, `cellules`.
 
     Chaque cellule de code : `source`, `numero` (execution_count ou None), `texte` affiché, `erreurs`
     [[nom, valeur]], `figures` (nombre), `sorties` (nombre), `id`. nbformat 3 et 4 sont compris.
     """
-    faits = {"lisible": False, "probleme": "", "format": None, "cellules": [], "markdown": ""}
+    faits = {"lisible": False, "probleme": "", "cellules": []}
     try:
         if chemin.stat().st_size > TAILLE_MAX:
             faits["probleme"] = f"notebook de {chemin.stat().st_size / 1e6:.0f} Mo, non lu"
@@ -90,7 +98,6 @@ def lire(chemin):
         contenu = _recuperer(texte)
     if not isinstance(contenu, dict):
         return faits
-    faits["format"] = contenu.get("nbformat")
     cellules = contenu.get("cells")
     if not isinstance(cellules, list):
         feuilles = contenu.get("worksheets")
@@ -102,10 +109,15 @@ def lire(chemin):
         source = _texte(cellule.get("source", cellule.get("input", "")))
         if cellule.get("cell_type") == "code":
             faits["cellules"].append(_lire_cellule(cellule, source))
-        elif cellule.get("cell_type") in ("markdown", "heading", "raw"):
-            faits["markdown"] += source[:5_000] + "\n"
-    faits["markdown"] = faits["markdown"][:200_000]
     return faits
+
+
+def lire_python(chemin):
+    """Un fichier Python, vu comme un notebook d'une cellule jamais exécutée."""
+    source = chemin.read_bytes()[:500_000].decode("utf-8", "replace")
+    cellule = _lire_cellule({}, source)
+    probleme = "un fichier Python, pas un notebook"
+    return {"lisible": False, "probleme": probleme, "cellules": [cellule]}
 
 
 def _dire_json(texte, erreur):
@@ -129,11 +141,8 @@ def _lire_cellule(cellule, source):
     sorties = cellule.get("outputs")
     sorties = [s for s in sorties if isinstance(s, dict)] if isinstance(sorties, list) else []
     for sortie in sorties:
-        genre = sortie.get("output_type")
-        if genre in ("error", "pyerr"):
-            erreurs.append(
-                [str(sortie.get("ename", "Erreur"))[:100], str(sortie.get("evalue", ""))[:300]]
-            )
+        if erreur := _erreur(sortie):
+            erreurs.append(erreur)
             continue
         donnees = sortie.get("data") if isinstance(sortie.get("data"), dict) else sortie
         textes.append(_texte(sortie.get("text")) or _texte(donnees.get("text/plain")))
@@ -145,13 +154,52 @@ def _lire_cellule(cellule, source):
         "source": source[:300_000],
         "numero": numero if isinstance(numero, int) and not isinstance(numero, bool) else None,
         "texte": nettoyer_texte("\n".join(textes)),
-        "erreurs": erreurs,
+        "erreurs": [[nom, valeur] for nom, valeur, _ in erreurs],
+        "ligne_erreur": min((ligne for *_, ligne in erreurs), default=None),
         "figures": figures,
         "sorties": len(sorties),
     }
 
 
-def _du_code(source):
+def _erreur(sortie):
+    """(nom, message, ligne de la cellule ou 0) d'une sortie qui montre une erreur, sinon None."""
+    if sortie.get("output_type") in ("error", "pyerr"):
+        nom, valeur = str(sortie.get("ename", "Erreur"))[:100], str(sortie.get("evalue", ""))[:300]
+        trace = sortie.get("traceback")
+        trace = "\n".join(map(str, trace)) if isinstance(trace, list) else ""
+        return nom, valeur, _ligne_fautive(nom, ANSI.sub("", trace[:50_000]))
+    donnees = sortie.get("data") if isinstance(sortie.get("data"), dict) else sortie
+    if ERREUR_DE_VSCODE in donnees:
+        return "Erreur", _texte(donnees[ERREUR_DE_VSCODE])[:300], 0
+    for texte in (sortie.get("text"), donnees.get("text/plain"), donnees.get("text/html")):
+        texte = ANSI.sub("", _texte(texte)[:TEXTE_MAX])
+        if TRACEBACK.search(texte):
+            noms = FIN_DE_TRACE.findall(texte)
+            nom, valeur = noms[-1] if noms else ("Traceback", "")
+            return nom, valeur[:300], _ligne_fautive(nom, texte)
+    return None
+
+
+def _ligne_fautive(nom, trace):
+    """Ligne de la cellule où l'erreur est née ; 0 si on ne sait pas, ou si rien n'a pu tourner."""
+    trouvee = LIGNE_FAUTIVE.search(trace)
+    if not trouvee or nom in ("SyntaxError", "IndentationError", "TabError"):
+        return 0
+    return int(next(g for g in trouvee.groups() if g))
+
+
+def executee(cellule):
+    """Vrai si une cellule porte un numéro ou une sortie."""
+    return cellule["numero"] is not None or cellule["sorties"] > 0
+
+
+def a_tourne(cellule, ligne):
+    """Vrai si l'instruction qui finit à cette ligne a tourné sans erreur, d'après ce que la cellule garde."""
+    erreur = cellule["ligne_erreur"]
+    return executee(cellule) and (erreur is None or ligne < erreur)
+
+
+def du_code(source):
     """Vrai si la cellule contient autre chose que du blanc et des commentaires."""
     return any(ligne.strip() and not ligne.strip().startswith("#") for ligne in source.splitlines())
 
@@ -161,8 +209,8 @@ def etat_execution(cellules):
 
     Une cellule est exécutée si elle porte un numéro ou une sortie ; les cellules vides ne comptent pas.
     """
-    code = [c for c in cellules if _du_code(c["source"])]
-    faites = [c for c in code if c["numero"] is not None or c["sorties"]]
+    code = [c for c in cellules if du_code(c["source"])]
+    faites = [c for c in code if executee(c)]
     numeros = [c["numero"] for c in code if c["numero"] is not None]
     rang = {id(c): i for i, c in enumerate(cellules, start=1)}
     if not code:
@@ -174,70 +222,12 @@ def etat_execution(cellules):
     return {
         "etat": etat,
         "faites": len(faites),
+        "propres": sum(not c["erreurs"] for c in faites),
         "total": len(code),
-        "manquantes": [rang[id(c)] for c in code if c not in faites][:20],
+        "manquantes": [rang[id(c)] for c in code if not executee(c)][:20],
+        "numerotees": len(numeros),
         "ordre": numeros == sorted(numeros),
         "doubles": len(set(numeros)) < len(numeros),
         "erreurs": [[rang[id(c)], *e] for c in cellules for e in c["erreurs"]][:20],
         "sorties": sum(bool(c["texte"].strip() or c["figures"]) for c in code),
-        "figures": sum(c["figures"] for c in code),
     }
-
-
-# --- Ce que disent les sorties ----------------------------------------------------------------
-
-NOMBRE = r"(?:np\.float\d*\()?(\d+(?:[.,]\d+)?(?:e-?\d+)?)\)?\s*(%?)"
-PRECISION = re.compile(
-    rf"(?:pr[ée]cision|exactitude|justesse|accuracy|\bacc\b|score)[^\n\d%:=]{{0,60}}[:=]?\s*{NOMBRE}",
-    re.IGNORECASE,
-)
-PROGRESSION = re.compile(
-    rf"(?<![a-z_])(?:acc|accuracy|categorical_accuracy):\s*{NOMBRE}", re.IGNORECASE
-)
-EPOQUE = re.compile(r"\bEpoch\s+(\d+)\s*/\s*(\d+)", re.IGNORECASE)
-LISTE = re.compile(rf"[\[(]\s*{NOMBRE}\s*,\s*{NOMBRE}\s*[\])]")
-
-
-def _valeur(texte, pourcent):
-    try:
-        valeur = float(texte.replace(",", "."))
-    except ValueError:
-        return None
-    if pourcent or 1 < valeur <= 100:
-        valeur /= 100
-    return round(valeur, 6) if 0 < valeur <= 1 else None
-
-
-def lire_sorties(cellules):
-    """Ce que les sorties affichent : précisions (hors lignes d'époque), époques, alertes, réponses."""
-    faits = {"precisions": [], "epoques": [], "epuisees": False, "trace": [], "reponses": []}
-    for rang, cellule in enumerate(cellules, start=1):
-        texte, source = cellule["texte"], cellule["source"]
-        faits["epuisees"] |= "ran out of data" in texte
-        epoques = [(int(a), int(b)) for a, b in EPOQUE.findall(texte)]
-        if epoques:
-            faits["epoques"].append([rang, max(a for a, _ in epoques), max(b for _, b in epoques)])
-        faits["trace"] += re.findall(r"val_loss: (\d+\.\d+)", texte)[:200]
-        for phrase in re.findall(r"Selon moi[^\n:]*:\s*([^\n]{1,60})", texte, re.IGNORECASE):
-            faits["reponses"].append([rang, phrase.strip()])
-        for ligne in texte.splitlines():
-            if len(ligne) > 2_000 or "val_" in ligne or EPOQUE.search(ligne):
-                continue
-            trouve = PRECISION.search(ligne)
-            if "evaluate" in source:
-                # Tout dans une cellule : les lignes de l'entraînement ne sont pas celles de l'évaluation.
-                if not epoques or re.match(r"\s*(313/313|10000/10000)\b", ligne):
-                    trouve = trouve or PROGRESSION.search(ligne)
-                elif "step" in ligne or "loss" in ligne.lower():
-                    trouve = None
-                if paire := LISTE.search(ligne):
-                    valeur = _valeur(paire[3], paire[4])
-                    faits["precisions"] += [[rang, valeur]] if valeur else []
-                    continue
-            # Une ligne de progression n'est une mesure que dans une cellule qui évalue.
-            if trouve and ("step" not in ligne or "evaluate" in source):
-                valeur = _valeur(trouve[1], trouve[2])
-                faits["precisions"] += [[rang, valeur]] if valeur else []
-    faits["precisions"] = faits["precisions"][:200]
-    faits["trace"] = faits["trace"][:400]
-    return faits

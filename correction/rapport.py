@@ -10,15 +10,28 @@ from pathlib import Path
 import jinja2
 import markupsafe
 
+from correction.note import a_revoir
+
 GABARITS = Path(__file__).with_name("gabarits")
 COLONNES = (
-    ("Nom", False), ("Note", True), ("Labo 1", False), ("Labo 2", False), ("Erreurs", True), ("Affichée", True),
-    ("Mesurée", True), ("Données", True), ("Photos", True), ("À vérifier", False),
-)  # fmt: skip
+    ("Nom", False),
+    ("Note", True),
+    ("Labo 1", False),
+    ("Labo 2", False),
+    ("Erreurs", True),
+    ("Affichée", True),
+    ("Mesurée", True),
+    ("Données", True),
+    ("Photos", True),
+    ("À vérifier", False),
+)
 
 ETATS = {
-    "entière": "exécuté en entier", "partielle": "exécuté en partie", "jamais": "jamais exécuté", "vide": "sans code",
-}  # fmt: skip
+    "entière": "exécuté en entier",
+    "partielle": "exécuté en partie",
+    "jamais": "jamais exécuté",
+    "vide": "sans code",
+}
 
 
 def fr(nombre):
@@ -134,6 +147,7 @@ def page_de_classe(bulletins, tous_les_faits, titre, mode):
             bulletins=bulletins,
             colonnes=COLONNES,
             entetes=bulletins[0].constats,
+            a_revoir=a_revoir(bulletins),
             lignes=[_ligne(b, tous_les_faits[b.cle]) for b in bulletins],
             reussites=_reussites(bulletins),
             note_sur=bulletins[0].note_sur,
@@ -181,6 +195,8 @@ def fiche_md(bulletin, titre):
         f"{_md(titre)} · {_date()}",
         "",
     ]
+    if bulletin.diagnostic:
+        lignes += ["## Diagnostic", "", *(f"- {_md(p)}" for p in bulletin.diagnostic), ""]
     if bulletin.remarques:
         lignes += ["## À comprendre", ""]
         for titre_remarque, texte in bulletin.remarques:

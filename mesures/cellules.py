@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 LABOS = Path(__file__).resolve().parent.parent / "analyse_image"
+sys.path.insert(0, str(LABOS))
 
 
 def executer_cellules(notebook, identifiants, noms=None):
@@ -18,7 +19,6 @@ def executer_cellules(notebook, identifiants, noms=None):
     os.environ["MPLBACKEND"] = "Agg"
     os.environ.pop("LABO_RAPIDE", None)
     os.chdir(LABOS)
-    sys.path.insert(0, str(LABOS))
     labo = dict(noms or {})
     for identifiant in identifiants:
         exec(compile(sources[identifiant], identifiant, "exec"), labo)

@@ -20,7 +20,7 @@ RACINE = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(RACINE), str(RACINE / "analyse_image"), str(RACINE / "tests")]
 import remises  # noqa: E402
 
-from correction.__main__ import noter  # noqa: E402
+from correction.classe import noter  # noqa: E402
 
 RESULTATS = Path(__file__).with_suffix(".csv")
 COLONNES = [
@@ -46,7 +46,7 @@ MAUVAISES = (
 
 def fabriquer_modeles(dossier):
     """Les deux réseaux de l'énoncé, non entraînés : leur mesure coûte autant."""
-    from outils import reseaux
+    import reseaux
 
     for nom in ("une_convolution", "quatre_convolutions"):
         modele = getattr(reseaux, nom)()

@@ -13,17 +13,15 @@ Le jeu de test ne sert à aucun choix : les époques de nos réseaux ont été f
 """
 
 import argparse
-import datetime
 import os
-import sys
 import time
 from pathlib import Path
 
 RESULTATS = Path(__file__).resolve().parent / "entrainement.csv"
-sys.path.insert(0, str(RESULTATS.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import pandas as pd  # noqa: E402
+import reseaux  # noqa: E402
 from cellules import executer_cellules  # noqa: E402
 from resultats import ajouter_resultats, deja_mesure  # noqa: E402
 
@@ -47,8 +45,6 @@ def publies(labo, graine):
         historique = labo["entrainer_publie"](reseau, 30, 0, graine)
         precisions = historique.history["val_accuracy"]
         return {"époque gardée": 1 + precisions.index(max(precisions)), "époques": len(precisions)}
-
-    from outils import reseaux
 
     return {
         "1 conv (publié)": (reseaux.une_convolution, dix_epoques, 48_000, 10),
@@ -184,12 +180,7 @@ def mesurer(etudes, graines, minutes):
                     "minutes cpu": round((time.process_time() - debut_cpu) / 60, 2),
                 }
                 ligne |= (retour if isinstance(retour, dict) else {}) | evaluer(labo, reseau, etude)
-                ligne |= {
-                    "date": datetime.date.today().isoformat(),
-                    "machine": f"{os.cpu_count()} cœurs",
-                    "charge": round(os.getloadavg()[1], 1),
-                }
-                ajouter_resultats(pd.DataFrame([ligne]), RESULTATS)
+                ajouter_resultats([ligne], RESULTATS)
 
 
 def tableau(lignes):

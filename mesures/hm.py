@@ -37,7 +37,7 @@ import pandas as pd  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from resultats import ajouter_resultats  # noqa: E402
 
-from outils import cache, catalogue, garde_robe, hm  # noqa: E402
+from outils import cache, catalogue, garde_robe, hm, jeux  # noqa: E402
 
 PHOTOS_REELLES, OCTETS_REELS = 105_100, 28.7e9
 COTE, LOT, A_LIRE = 180, 32, 20_000
@@ -87,7 +87,7 @@ def vitesse(jeu, n, repetitions=1):
 
 def octets_sur_vraies_photos(dossier):
     """Poids moyen, en cache, d'une vraie photo (labo 4) ; None si elles ne sont pas là."""
-    vetements = catalogue.trouver_vetements()
+    vetements = jeux.trouver("vetements")
     if vetements is None:
         return None
     photos, _ = catalogue.manifeste_dossiers(vetements)

@@ -116,7 +116,7 @@ def mesurer_taux(dossier):
 ETUDES = {"vitesse": mesurer_vitesse, "taux": mesurer_taux}
 
 
-def main():
+def principal():
     analyse = argparse.ArgumentParser()
     analyse.add_argument("--articles", type=int, default=2_000)
     analyse.add_argument("--etudes", nargs="+", choices=ETUDES, default=list(ETUDES))
@@ -136,4 +136,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    principal()

@@ -29,10 +29,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
+import reseaux  # noqa: E402
 from sklearn.metrics import roc_auc_score  # noqa: E402
 from sklearn.model_selection import train_test_split  # noqa: E402
 
-from outils import donnees, modele, preparation, reseaux  # noqa: E402
+from outils import donnees, modele, preparation  # noqa: E402
 from outils.fichiers import ecriture_atomique  # noqa: E402
 
 DOSSIER = ICI.parent.parent / "shared" / "vetements" / "validation"

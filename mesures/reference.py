@@ -21,9 +21,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
+import reseaux  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from outils import donnees, modele, reseaux  # noqa: E402
+from outils import donnees, modele  # noqa: E402
 
 GRAINE = 13
 # Deux dernières époques, sur des images nettes seulement, gagnent sur le jeu de test et perdent sur les

@@ -1,13 +1,26 @@
-"""Garde les résultats d'une mesure : chaque passage s'ajoute aux précédents."""
+"""Garde les résultats d'une mesure : chaque passage s'ajoute aux précédents, avec sa date et sa machine."""
 
+import datetime
+import os
+
+import cellules  # noqa: F401 – met analyse_image/ sur le chemin de Python
 import pandas as pd
 
+from outils.fichiers import ecriture_atomique
 
-def ajouter_resultats(tableau, resultats):
-    """Ajoute les lignes de `tableau` au CSV `resultats` (Path), créé s'il n'existe pas."""
-    # Importé ici : chaque mesure met d'abord analyse_image/ sur le chemin de Python.
-    from outils.fichiers import ecriture_atomique
 
+def ajouter_resultats(lignes, resultats):
+    """Ajoute des lignes (DataFrame ou liste de dicts) au CSV `resultats` (Path), créé s'il n'existe pas.
+
+    La date, la machine et sa charge (processus en attente, sur cinq minutes) sont ajoutées si elles manquent.
+    """
+    tableau = pd.DataFrame(lignes)
+    provenance = {
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{os.cpu_count()} cœurs",
+        "charge": round(os.getloadavg()[1], 1) if hasattr(os, "getloadavg") else None,
+    }
+    tableau = tableau.assign(**{c: v for c, v in provenance.items() if c not in tableau})
     if resultats.is_file():
         tableau = pd.concat([pd.read_csv(resultats), tableau])
     with ecriture_atomique(resultats) as chemin:

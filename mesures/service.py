@@ -84,9 +84,9 @@ def evidente():
 def ecrire_modeles(dossier):
     """Un dossier par cas, avec le réseau Keras et son export ; rend {cas: chemin}."""
     import keras
+    import reseaux
     from keras import layers
 
-    from outils import reseaux
     from outils.donnees import CLASSES
     from outils.modele import (
         ENTREE_COULEUR,

@@ -17,15 +17,16 @@ La graine (0 si elle n'est pas dite) choisit le découpage (chiens) ou le tirage
 à mesures/transfert.csv ; une ligne déjà mesurée n'est pas refaite : une suite d'essais interrompue reprend.
 """
 
-import datetime
-import os
-import sys
+import argparse
 import time
 from pathlib import Path
 
 import pandas as pd
 from cellules import executer_cellules
 from resultats import ajouter_resultats, deja_mesure
+from sklearn.metrics import f1_score
+
+from outils.transfert import PoidsAbsents
 
 RESULTATS = Path(__file__).resolve().parent / "transfert.csv"
 GROS = ("VGG16", "ResNet50", "InceptionV3")
@@ -106,35 +107,33 @@ def mesurer(essai, graine):
     """Une ligne de résultats."""
     debut = time.perf_counter()
     vraies, predites = ESSAIS[essai](graine)
-    from sklearn.metrics import f1_score
-
     return {
         "essai": essai,
         "graine": graine,
         "précision": round(float((vraies == predites).mean()), 4),
         "F1 macro": round(float(f1_score(vraies, predites, average="macro")), 4),
         "minutes": round((time.perf_counter() - debut) / 60, 1),
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{os.cpu_count()} cœurs",
     }
 
 
 def principal():
-    for demande in sys.argv[1:] or ("vêtements riches",):
+    lecteur = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    lecteur.add_argument("essais", nargs="*", default=["vêtements riches"], metavar="essai")
+    for demande in lecteur.parse_args().essais:
         essai, _, graine = demande.partition(":")
         if essai not in ESSAIS or not (graine or "0").isdecimal():
-            sys.exit(
-                f"Essai inconnu : « {demande} ». Attendu : {', '.join(ESSAIS)} ; ou essai:graine."
-            )
+            lecteur.error(f"essai inconnu : « {demande} » ; attendu : {', '.join(ESSAIS)}")
         graine = int(graine or 0)
         if deja_mesure({"essai": essai, "graine": graine}, RESULTATS):
             continue
         try:
             ligne = mesurer(essai, graine)
-        except FileNotFoundError as absents:  # les poids d'un gros réseau
+        except PoidsAbsents as absents:
             print(f"{essai} : essai passé.\n{absents}", flush=True)
             continue
-        ajouter_resultats(pd.DataFrame([ligne]), RESULTATS)
+        ajouter_resultats([ligne], RESULTATS)
     print(pd.read_csv(RESULTATS).to_string(index=False))
 
 

@@ -10,14 +10,13 @@ mêmes pas. Ce qui est mesuré est le code du labo : ses cellules sont lues dans
 Les résultats s'ajoutent à mesures/trois_categories.csv ; une ligne déjà mesurée n'est pas refaite.
 """
 
-import datetime
-import os
-import sys
+import argparse
 import time
 from pathlib import Path
 
 import pandas as pd
 from cellules import executer_cellules
+from resultats import ajouter_resultats, deja_mesure
 
 RESULTATS = Path(__file__).resolve().parent / "trois_categories.csv"
 CELLULES = (
@@ -79,25 +78,24 @@ def mesurer(labo, essai, graine):
             suffixe = f"{jeu}_miroir" if miroir else jeu
             ligne[f"macro_{suffixe}"] = round(float(macro(vraies, p)), 4)
             ligne[f"précision_{suffixe}"] = round(float(np.mean(p.argmax(axis=1) == vraies)), 4)
-    ligne["date"] = datetime.date.today().isoformat()
-    ligne["machine"] = f"{os.cpu_count()} cœurs"
     return ligne
 
 
 def principal():
+    lecteur = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    lecteur.add_argument("essais", nargs="*", default=list(ESSAIS), metavar="essai")
+    demandes = [demande.partition(":") for demande in lecteur.parse_args().essais]
+    if inconnus := {essai for essai, _, _ in demandes} - set(ESSAIS):
+        lecteur.error(f"essai inconnu : {', '.join(inconnus)} ; attendu : {', '.join(ESSAIS)}")
     labo = lire_labo()
-    from outils.fichiers import ecriture_atomique
-
-    for demande in sys.argv[1:] or ESSAIS:
-        essai, _, voulue = demande.partition(":")
+    for essai, _, voulue in demandes:
         for graine in [int(voulue)] if voulue else ESSAIS[essai]:
-            fait = pd.read_csv(RESULTATS) if RESULTATS.is_file() else pd.DataFrame()
-            if len(fait) and ((fait["essai"] == essai) & (fait["graine"] == graine)).any():
-                continue
-            ligne = mesurer(labo, essai, graine)
-            print(ligne, flush=True)
-            with ecriture_atomique(RESULTATS) as chemin:
-                pd.concat([fait, pd.DataFrame([ligne])]).to_csv(chemin, index=False)
+            if not deja_mesure({"essai": essai, "graine": graine}, RESULTATS):
+                ligne = mesurer(labo, essai, graine)
+                print(ligne, flush=True)
+                ajouter_resultats([ligne], RESULTATS)
     print(pd.read_csv(RESULTATS).drop(columns=["date", "machine"]).to_string(index=False))
 
 

@@ -10,25 +10,22 @@ si ses poids sont là ou téléchargeables. Les classes ôtées et les durées o
 
 Le code mesuré est celui des cellules de preparation_hm.ipynb. Une ligne par espace et par classe s'ajoute à
 `mesures/voisins.csv` (`apprise` : la classe n'a pas été ôtée ; les pixels et ImageNet, qui n'ont appris
-aucune des deux, ont la même marque, pour comparer) ; un essai refait remplace l'ancien.
+aucune des deux, ont la même marque, pour comparer) ; un essai déjà mesuré n'est pas refait.
 """
 
-import datetime
-import os
+import argparse
 import sys
 import time
 from pathlib import Path
 
-ICI = Path(__file__).resolve().parent
-POIDS = ICI.parent.parent / "shared" / "keras_home"
-if POIDS.is_dir():
-    os.environ.setdefault("KERAS_HOME", str(POIDS))
+import numpy as np
+import pandas as pd
+from cellules import executer_cellules
+from resultats import ajouter_resultats, deja_mesure
 
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-from cellules import executer_cellules  # noqa: E402
+from outils import jeux, transfert
 
-RESULTATS = ICI / "voisins.csv"
+RESULTATS = Path(__file__).resolve().parent / "voisins.csv"
 CELLULES = (
     *("imports", "parametres", "reseau-publie", "reseau-soigne", "precision-a-k", "precisions"),
     *("fashion", "entrainer-fashion"),
@@ -78,9 +75,9 @@ def mesurer_fashion(labo, essai, graine, otees):
 def mobilenet(keras, X):
     """Empreintes (n, 256) de MobileNet, ou None si ses poids manquent."""
     try:
-        reseau = keras.applications.MobileNet(alpha=0.25, include_top=False, pooling="avg")
-    except Exception as erreur:  # Keras lève une Exception nue quand le téléchargement échoue
-        print(f"MobileNet n'est pas mesuré : {str(erreur)[:100]}")
+        reseau = transfert.charger_base("MobileNet")
+    except transfert.PoidsAbsents as absents:
+        print(f"MobileNet n'est pas mesuré.\n{absents}")
         return None
     agrandir = keras.layers.Resizing(224, 224)
     lots = (agrandir(X[i : i + 64].astype("float32") / 127.5 - 1) for i in range(0, len(X), 64))
@@ -89,7 +86,7 @@ def mobilenet(keras, X):
 
 def mesurer_photos(labo, essai, graine):
     keras, catalogue = labo["keras"], labo["catalogue"]
-    dossier = catalogue.trouver_vetements()
+    dossier = jeux.trouver("vetements")
     if dossier is None:
         sys.exit("Les photos du labo 4 ne sont pas là : exécutez d'abord trois_categories.ipynb.")
     articles = [d.name for d in sorted((dossier / "validation").iterdir())]
@@ -123,24 +120,22 @@ def mesurer_photos(labo, essai, graine):
 
 
 def principal():
+    lecteur = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    lecteur.add_argument("essais", nargs="*", default=["dix:1", "huit:13", "photos:13"])
+    essais = lecteur.parse_args().essais
     labo = executer_cellules("preparation_hm.ipynb", CELLULES)
-    for essai in sys.argv[1:] or ("dix:1", "huit:13", "photos:13"):
+    for essai in essais:
         nom, _, graine = essai.partition(":")
+        if deja_mesure({"essai": essai}, RESULTATS):
+            continue
         if nom == "photos":
             nouvelles = mesurer_photos(labo, nom, int(graine))
         else:
             otees = {"dix": (), "huit": OTEES_FASHION}[nom]
             nouvelles = mesurer_fashion(labo, nom, int(graine), otees)
-        tableau = pd.DataFrame(nouvelles)
-        tableau["date"] = datetime.date.today().isoformat()
-        tableau["machine"] = f"{os.cpu_count()} cœurs"
-        if RESULTATS.is_file():
-            ancien = pd.read_csv(RESULTATS)
-            tableau = pd.concat([ancien[ancien["essai"] != essai], tableau])
-        from outils.fichiers import ecriture_atomique  # trouvé une fois les cellules exécutées
-
-        with ecriture_atomique(RESULTATS) as chemin:
-            tableau.to_csv(chemin, index=False)
+        ajouter_resultats(nouvelles, RESULTATS)
     resume = pd.read_csv(RESULTATS).groupby(["essai", "espace", "apprise"], sort=False)
     print(resume["precision_10"].agg(["size", "mean", "min", "max"]).round(3).to_string())
 

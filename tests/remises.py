@@ -1,8 +1,11 @@
 """Fabrique de remises d'étudiants, pour les tests et les mesures : l'énoncé d'origine et ses accidents."""
 
+import ast
 import json
 import shutil
 from pathlib import Path
+
+import h5py
 
 RACINE = Path(__file__).resolve().parents[1]
 REFERENCE = RACINE / "modele" / "reference"
@@ -200,6 +203,50 @@ def notebook(cellules, executer=True, **autres):
     }
 
 
+# --- Ce qui finit mal -------------------------------------------------------------------------
+
+TRACE = (
+    "Traceback (most recent call last)\nCell In[1], line {ligne}\n"
+    "----> {ligne} import pandas\n\n{nom}: {valeur}"
+)
+
+
+def traceback(genre="error", nom="ModuleNotFoundError", valeur="No module named 'pandas'", ligne=1):
+    """Une erreur, telle que la gardent Jupyter (`error`), un export (`display_data`), VS Code ou une console."""
+    texte = TRACE.format(ligne=ligne, nom=nom, valeur=valeur)
+    if genre == "error":
+        return {**erreur(nom, valeur), "traceback": texte.splitlines()}
+    if genre == "stream":
+        return {**flux(texte), "name": "stderr"}
+    donnees = {
+        "display_data": {"text/plain": texte},
+        "html": {"text/html": f"<pre>{texte}</pre>".replace("<pre>", "<pre>\n")},
+        "vscode": {"application/vnd.code.notebook.error": f'{{"name": "{nom}"}}'},
+    }[genre]
+    return {"output_type": "display_data", "metadata": {}, "data": donnees}
+
+
+def en_erreur(contenu, genre="error"):
+    """Le même notebook, une erreur dans chaque cellule, ses sorties gardées."""
+    cellules = [{**c, "outputs": [*c["outputs"], traceback(genre)]} for c in contenu["cells"]]
+    return {**contenu, "cells": cellules}
+
+
+def en_miettes(cellules):
+    """[(source, sorties)] où chaque instruction a sa cellule ; les sorties vont à la dernière."""
+    miettes = []
+    for source, sorties in cellules:
+        propre = source.replace("%matplotlib inline", "")
+        instructions = [ast.unparse(i) for i in ast.parse(propre).body]
+        miettes += [(i, []) for i in instructions[:-1]] + [(instructions[-1], sorties)]
+    return miettes
+
+
+def a_l_envers(contenu):
+    """Le même notebook, enregistré de bas en haut ; les numéros gardent l'ordre de l'exécution."""
+    return {**contenu, "cells": contenu["cells"][::-1]}
+
+
 def ecrire(chemin, contenu):
     """Écrit un notebook (dict), du texte ou des octets ; rend le chemin."""
     chemin.parent.mkdir(parents=True, exist_ok=True)
@@ -240,13 +287,22 @@ def labos_resolus(dossier, transformer=lambda notebook, nom: notebook):
         contenu = json.loads((RACINE / "analyse_image" / nom).read_text(encoding="utf-8"))
         ecrire(dossier / "analyse_image" / nom, transformer(contenu, nom))
     shutil.copytree(RACINE / "images", dossier / "images")
+    photo(dossier / "images" / "ma_photo.png")
     shutil.copytree(RACINE / "analyse_image" / "outils", dossier / "analyse_image" / "outils",
                     ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
     return dossier
 
 
-def copier_modele(dossier):
+def copier_modele(dossier, fourni=False):
+    """Un modèle d'étudiant dans `modele/` : la référence à un poids près, ou la référence même (`fourni`)."""
     (dossier / "modele").mkdir(exist_ok=True)
     for nom in ("modele.json", "modele.weights.h5"):
         shutil.copyfile(REFERENCE / nom, dossier / "modele" / nom)
+    if not fourni:
+        with h5py.File(dossier / "modele" / "modele.weights.h5", "r+") as h5:
+            tableaux = []
+            h5.visititems(
+                lambda nom, objet: tableaux.append(objet) if hasattr(objet, "dtype") else None
+            )
+            tableaux[0][...] *= 1.0001
     return dossier

@@ -1,20 +1,14 @@
 """Lancer et arrêter un vrai service, pour les tests qui lui parlent."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
 
 import httpx
 
+from echelle.lanceur import port_libre
 from outils.fichiers import RACINE
-
-
-def port_libre():
-    with socket.socket() as prise:
-        prise.bind(("127.0.0.1", 0))
-        return prise.getsockname()[1]
 
 
 def demarrer(journal, **reglages):

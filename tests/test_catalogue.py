@@ -1,11 +1,13 @@
 """Le catalogue : du dossier de fiches et de photos au manifeste, sans rien perdre ni rien effacer."""
 
-import hashlib
 import io
 import json
 import os
 import re
+import subprocess
+import sys
 import zipfile
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,8 +18,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from outils import catalogue, garde_robe
-from outils.donnees import DonneesDessinees, DonneesInvalides
+from outils import catalogue, fichiers, garde_robe, jeux
+from outils.fichiers import DonneesInvalides
 from outils.preparation import PhotoIllisible, preparer_couleur
 
 N = 300  # de quoi contenir chacun des six défauts du jumeau une fois
@@ -130,14 +132,15 @@ def test_une_fiche_hostile_est_listee_et_n_arrete_rien(vide, octets, raison):
     assert anomalies[["path", "reason"]].to_numpy().tolist() == [["5.json", raison]]
 
 
-@pytest.mark.parametrize("produit", ["../../secret", "/etc/passwd", "1\n", "٣"])
+@pytest.mark.parametrize("produit", ["../../secret", "/etc/passwd", "1\n", "٣", 1.5])
 def test_un_identifiant_ne_fait_pas_sortir_du_dossier(vide, produit):
     ecrire_fiche(vide, 1)
+    ecrire_fiche(vide, 2)
     fiche = json.loads((vide / "styles" / "1.json").read_text())
     fiche["data"]["id"] = produit
     (vide / "styles" / "1.json").write_text(json.dumps(fiche))
     manifeste, anomalies = catalogue.manifeste_json(vide)
-    assert manifeste.empty
+    assert manifeste["id"].tolist() == ["2"]
     assert anomalies["reason"].tolist() == ["identifiant invalide"]
 
 
@@ -157,6 +160,70 @@ def test_un_dossier_qui_n_est_pas_un_catalogue_est_refuse_en_francais(tmp_path, 
     (tmp_path / "styles.csv").write_text("nom;prix\n")
     with pytest.raises(DonneesInvalides, match="images|colonnes"):
         lire(tmp_path)
+
+
+ENTETE = "id,gender,masterCategory,subCategory,articleType,season,productDisplayName\n"
+
+
+def ecrire_styles(dossier, *lignes, entete=ENTETE, photos=("7.jpg", "8.jpg")):
+    (dossier / "styles.csv").write_text(entete + "".join(f"{ligne}\n" for ligne in lignes))
+    for nom in photos:
+        (dossier / "images" / nom).write_bytes(b"")
+
+
+def test_les_identifiants_d_un_tableur_et_les_autres_suffixes_conviennent(vide):
+    photos = ("7.JPG", "8.jpeg", "._8.jpg", ".DS_Store")
+    ecrire_styles(
+        *(vide, "7.0,Men,Footwear,Shoes,Casual,Fall,A", "8,Men,Footwear,Shoes,Casual,Fall,B"),
+        photos=photos,
+    )
+    manifeste, anomalies = catalogue.manifeste_csv(vide)
+    assert manifeste["id"].tolist() == ["7", "8"]
+    assert [Path(chemin).name for chemin in manifeste["path"]] == ["7.JPG", "8.jpeg"]
+    assert set(anomalies["reason"]) == {catalogue.PARASITE} and len(anomalies) == 2
+
+
+@pytest.mark.parametrize(
+    ("entete", "debut", "fin"),
+    [(ENTETE, "", ","), (ENTETE, "", ",,"), (f'"",{ENTETE}', '"1",', "")],
+    ids=("virgule au bout", "deux virgules", "numéros de ligne"),
+)
+def test_styles_csv_se_lit_par_ses_colonnes(vide, entete, debut, fin):
+    lignes = [f"{debut}{i},Men,Footwear,Shoes,Casual,Fall,Nom, avec virgule{fin}" for i in (7, 8)]
+    ecrire_styles(vide, *lignes, entete=entete)
+    assert catalogue.manifeste_csv(vide)[0]["id"].tolist() == ["7", "8"]
+
+
+def test_quand_il_ne_reste_aucun_produit_on_dit_pourquoi(vide):
+    # Une valeur de plus au début : toutes les colonnes se décalent.
+    ecrire_styles(vide, *(f"x,{i},Men,Footwear,Shoes,Casual,Fall,Nom" for i in (7, 8)))
+    with pytest.raises(DonneesInvalides, match="2 « identifiant invalide »") as erreur:
+        catalogue.manifeste_csv(vide)
+    assert "styles.csv, ligne 2" in erreur.value.trouve and erreur.value.remede
+    (vide / "train" / "hat").mkdir(parents=True)
+    (vide / "train" / "hat" / "a.jpg").write_bytes(b"")
+    with pytest.raises(DonneesInvalides, match="1 « hors des trois classes »"):
+        catalogue.manifeste_dossiers(vide)
+
+
+@pytest.mark.parametrize("forme", ["zip renommé", "zip", "archive", "copie", "dossier", "sous"])
+def test_styles_csv_sous_une_autre_forme_est_nomme_avec_son_remede(vide, forme):
+    contenu_zip = io.BytesIO()
+    with zipfile.ZipFile(contenu_zip, "w") as archive:
+        archive.writestr("styles.csv", ENTETE)
+    nom, remede = {
+        "zip renommé": ("styles.csv", "décompressez"),
+        "zip": ("styles.csv.zip", "décompressez"),
+        "archive": ("archive.zip", "décompressez"),
+        "copie": ("styles (1).csv", "renommez"),
+        "dossier": ("styles.csv/styles.csv", "sortez-en"),
+        "sous": ("archive/styles.csv", "sortez-en"),
+    }[forme]
+    (vide / nom).parent.mkdir(exist_ok=True)
+    (vide / nom).write_bytes(contenu_zip.getvalue() if "zip" in forme + nom else ENTETE.encode())
+    with pytest.raises(DonneesInvalides, match=re.escape(Path(nom).parts[0])) as erreur:
+        catalogue.manifeste_csv(vide)
+    assert remede in erreur.value.remede
 
 
 # --- Les photos -------------------------------------------------------------------------------
@@ -183,6 +250,44 @@ def test_checkfileisgood_dit_l_etat_et_la_raison_de_chaque_fichier(dessine, tmp_
     assert "page web" in etats["page.jpg"][1]
     assert "introuvable" in etats["mort.jpg"][1]
     assert contenu(tmp_path) == avant
+
+
+def test_checkfileisgood_compte_ce_que_le_systeme_a_laisse(dessine, tmp_path):
+    bonne = next((dessine / "images").iterdir()).read_bytes()
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    parasites = (".DS_Store", "._a.jpg", "Thumbs.db", "desktop.ini", "a.jpg:Zone.Identifier")
+    for nom in ("a.jpg", *parasites, ".ipynb_checkpoints/a-checkpoint.jpg"):
+        (tmp_path / nom).write_bytes(bonne)
+    table = catalogue.checkFileIsGood(tmp_path)
+    assert table.loc[table["state"] == "bon", "path"].tolist() == [str(tmp_path / "a.jpg")]
+    assert table.loc[table["state"] == "mauvais", "reason"].tolist() == [catalogue.PARASITE] * 6
+
+
+AVERTIR = """
+import sys, warnings
+from outils import catalogue
+avant = list(warnings.filters)
+for _ in range(20):
+    catalogue.checkFileIsGood(sys.argv[1])
+    catalogue.empreintes([sys.argv[1] + "/a.jpg"] * 8)
+    catalogue.lire_images([sys.argv[1] + "/a.jpg"] * 8)
+assert warnings.filters == avant, warnings.filters
+warnings.warn("on me voit")
+"""
+
+
+def test_verifier_des_photos_ne_coupe_pas_les_avertissements(dessine, tmp_path):
+    bonne = next((dessine / "images").iterdir()).read_bytes()
+    for nom in "abcdefgh":
+        (tmp_path / f"{nom}.jpg").write_bytes(bonne if nom < "e" else bonne[:700])
+    neuf = subprocess.run(
+        [sys.executable, "-c", AVERTIR, str(tmp_path)],
+        cwd=Path(catalogue.__file__).parents[1],
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert neuf.returncode == 0, neuf.stderr
+    assert "on me voit" in neuf.stderr
 
 
 def test_checkfileisgood_refuse_un_dossier_absent(tmp_path):
@@ -299,17 +404,23 @@ def test_equilibrer_donne_autant_de_lignes_par_classe_sans_dependre_de_l_ordre()
     assert set(catalogue.equilibrer(manifeste, graine=5)["path"]) != set(tirage["path"])
 
 
-@pytest.mark.parametrize("copier", [False, True])
+@pytest.mark.parametrize("liens", [True, False])
 def test_l_arborescence_est_celle_que_keras_attend_et_les_originaux_restent(
-    dessine, tmp_path, copier
+    dessine, tmp_path, monkeypatch, liens
 ):
     import keras
+
+    def refuser(*_):
+        raise OSError("ce disque n'a pas de liens")
+
+    if not liens:
+        monkeypatch.setattr(os, "link", refuser)
 
     manifeste, _ = catalogue.manifeste_csv(dessine)
     bonnes = catalogue.checkFileIsGood(dessine / "images").query("state == 'bon'")["path"]
     manifeste = catalogue.repartir(manifeste[manifeste["path"].isin(bonnes)])
     avant = contenu(dessine)
-    assert catalogue.ecrire_arborescence(manifeste, tmp_path / "tri", copier) == len(manifeste)
+    assert catalogue.ecrire_arborescence(manifeste, tmp_path / "tri") == len(manifeste)
     assert contenu(dessine) == avant
     for jeu in catalogue.JEUX:
         attendu = manifeste[manifeste["split"] == jeu]
@@ -321,8 +432,7 @@ def test_l_arborescence_est_celle_que_keras_attend_et_les_originaux_restent(
     un = manifeste.iloc[0]
     range_ = tmp_path / "tri" / un["split"] / un["class"] / Path(un["path"]).name
     assert range_.read_bytes() == Path(un["path"]).read_bytes()
-    if hasattr(os, "link"):
-        assert range_.samefile(un["path"]) is not copier
+    assert range_.samefile(un["path"]) is liens
 
 
 def test_un_dossier_qui_contient_quelque_chose_n_est_jamais_touche(dessine, tmp_path):
@@ -341,12 +451,24 @@ def test_une_arborescence_ratee_ne_laisse_rien(dessine, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-# --- L'archive publique -----------------------------------------------------------------------
+# --- Où sont les données ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def datas(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABO_DATAS", str(tmp_path / "datas"))
+    monkeypatch.setattr(fichiers, "RACINE", tmp_path / "ailleurs")
+    (tmp_path / "datas").mkdir()
+    return tmp_path / "datas"
+
+
+def changer_vetements(monkeypatch, **champs):
+    monkeypatch.setitem(jeux.JEUX, "vetements", replace(jeux.JEUX["vetements"], **champs))
 
 
 @pytest.fixture
 def fausse_archive(tmp_path, monkeypatch):
-    """Une petite archive de la forme de celle de GitHub, et les constantes qui lui correspondent."""
+    """Une petite archive de la forme de celle de GitHub, et les effectifs qui lui correspondent."""
     photo = io.BytesIO()
     garde_robe.dessiner_photo(0, 40).save(photo, "JPEG")
     noms = [
@@ -355,10 +477,7 @@ def fausse_archive(tmp_path, monkeypatch):
         for article in ("pants", "shoes", "t-shirt", "hat")
         for i in range(n)
     ]
-    comptes = {"train": 16, "validation": 8, "test": 12}
-    monkeypatch.setattr(catalogue, "PHOTOS_VETEMENTS", comptes)
-    liste = "\n".join(sorted(n for n in noms if not n.startswith("test/")))
-    monkeypatch.setattr(catalogue, "NOMS_VETEMENTS", hashlib.sha256(liste.encode()).hexdigest())
+    changer_vetements(monkeypatch, minimum={"train": 16, "validation": 8, "test": 12})
     chemin = tmp_path / "serveur" / "archive.zip"
     chemin.parent.mkdir()
     with zipfile.ZipFile(chemin, "w") as archive:
@@ -374,7 +493,6 @@ def fausse_archive(tmp_path, monkeypatch):
 def serveur(tmp_path):
     (tmp_path / "serveur").mkdir(exist_ok=True)
     gestionnaire = partial(SimpleHTTPRequestHandler, directory=tmp_path / "serveur")
-    gestionnaire.log_message = None
     SimpleHTTPRequestHandler.log_message = lambda *_: None
     with ThreadingHTTPServer(("127.0.0.1", 0), gestionnaire) as http:
         Thread(target=http.serve_forever, daemon=True).start()
@@ -383,12 +501,10 @@ def serveur(tmp_path):
 
 
 def test_l_archive_est_telechargee_verifiee_puis_lue(
-    fausse_archive, serveur, tmp_path, monkeypatch
+    fausse_archive, serveur, datas, tmp_path, monkeypatch
 ):
-    monkeypatch.setenv("LABO_DATAS", str(tmp_path / "datas"))
-    monkeypatch.setattr(catalogue, "RACINE", tmp_path / "ailleurs")
-    archives = (f"{serveur}/absente.zip", f"{serveur}/archive.zip")
-    manifeste, anomalies, source = catalogue.obtenir_photos(archives)
+    changer_vetements(monkeypatch, adresses=(f"{serveur}/absente.zip", f"{serveur}/archive.zip"))
+    manifeste, anomalies, source = catalogue.obtenir_photos()
     assert "CC0" in source
     assert manifeste["class"].value_counts().to_dict() == {
         "bottomwear": 9,
@@ -397,50 +513,74 @@ def test_l_archive_est_telechargee_verifiee_puis_lue(
     }
     assert (manifeste["split"] == "test").sum() == 15  # validation et test publiés
     assert set(anomalies["detail"]) == {"hat"}
-    assert [c.name for c in (tmp_path / "datas").iterdir()] == [catalogue.NOM_VETEMENTS]
+    assert [c.name for c in datas.iterdir()] == ["clothing-dataset-small"]
     assert not list(tmp_path.rglob("evasion.jpg")) and not list(tmp_path.rglob("absolu.jpg"))
 
 
 def test_une_archive_qui_n_est_pas_la_bonne_n_est_pas_gardee(fausse_archive, tmp_path, monkeypatch):
-    monkeypatch.setattr(catalogue, "NOMS_VETEMENTS", "0" * 64)
-    with pytest.raises(DonneesInvalides, match="n'est pas"):
-        catalogue.extraire_vetements(fausse_archive, tmp_path / "photos")
+    vetements = jeux.JEUX["vetements"]
+    autre = replace(vetements, minimum={**vetements.minimum, "train": 17})
+    with pytest.raises(DonneesInvalides, match="pas la bonne"):
+        jeux.extraire(fausse_archive, tmp_path / "photos", autre)
     coupee = tmp_path / "coupee.zip"
     coupee.write_bytes(fausse_archive.read_bytes()[:2000])
     with pytest.raises(DonneesInvalides, match="abîmée"):
-        catalogue.extraire_vetements(coupee, tmp_path / "photos")
+        jeux.extraire(coupee, tmp_path / "photos", vetements)
     assert {c.name for c in tmp_path.iterdir()} == {"serveur", "coupee.zip"}
 
 
-def test_un_membre_demesure_est_refuse(fausse_archive, tmp_path, monkeypatch):
-    monkeypatch.setattr(catalogue, "OCTETS_MAX", 500)
-    with pytest.raises(DonneesInvalides, match="démesurée"):
-        catalogue.extraire_vetements(fausse_archive, tmp_path / "photos")
-    assert not (tmp_path / "photos").exists()
-
-
-def test_sans_reseau_le_jumeau_est_annonce(tmp_path, monkeypatch):
-    monkeypatch.setenv("LABO_DATAS", str(tmp_path / "datas"))
-    monkeypatch.setattr(catalogue, "RACINE", tmp_path / "ailleurs")
-    with pytest.warns(DonneesDessinees, match="DONNÉES DESSINÉES"):
-        manifeste, _, source = catalogue.obtenir_photos(("http://127.0.0.1:9/rien.zip",))
-    assert source == "catalogue dessiné"
+def test_sans_reseau_le_jumeau_est_annonce(datas, monkeypatch, capsys):
+    changer_vetements(monkeypatch, adresses=("http://127.0.0.1:9/rien.zip",))
+    jumeau = catalogue.obtenir_jumeau(n=60)
+    manifeste, _, source = catalogue.obtenir_photos(jumeau=jumeau)
+    assert source == "catalogue dessiné" and "⚠ DONNÉES DESSINÉES" in capsys.readouterr().out
     assert set(manifeste["class"]) == set(catalogue.CLASSES)
-    assert catalogue.trouver_kaggle() is None  # un jumeau n'est jamais pris pour le vrai jeu
+    assert jeux.trouver("catalogue") is None  # un jumeau n'est jamais pris pour le vrai jeu
+
+
+def test_l_archive_de_kaggle_posee_telle_quelle_est_nommee(datas, capsys):
+    with zipfile.ZipFile(datas / "archive.zip", "w") as archive:
+        archive.writestr("styles.csv", ENTETE)
+    catalogue.obtenir_photos(en_ligne=False, jumeau=catalogue.obtenir_jumeau(n=60))
+    dit = capsys.readouterr().out
+    assert "archive.zip" in dit and "décompressez-la" in dit and "DONNÉES DESSINÉES" in dit
+
+
+def test_des_donnees_en_lecture_seule_suffisent(datas, tmp_path, monkeypatch, capsys):
+    peut_ecrire = fichiers._peut_ecrire
+    monkeypatch.setattr(fichiers, "_peut_ecrire", lambda d: d != datas and peut_ecrire(d))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    jumeau = catalogue.obtenir_jumeau(n=60)
+    assert jumeau.resolve().parent == (tmp_path / "cache" / "labos-images").resolve()
+    assert list(datas.iterdir()) == [] and "lecture seule" in capsys.readouterr().out
+    assert catalogue.obtenir_jumeau(n=60) == jumeau  # retrouvé
+
+
+DEUX_A_LA_FOIS = "from outils import catalogue; print(catalogue.obtenir_jumeau(n=60))"
+
+
+def test_deux_noyaux_qui_dessinent_a_la_fois_finissent_bien(datas):
+    options = {"cwd": Path(catalogue.__file__).parents[1], "stdout": subprocess.PIPE}
+    noyaux = [
+        subprocess.Popen([sys.executable, "-c", DEUX_A_LA_FOIS], stderr=subprocess.PIPE, **options)
+        for _ in range(2)
+    ]
+    for noyau in noyaux:
+        _, erreurs = noyau.communicate(timeout=300)
+        assert noyau.returncode == 0, erreurs.decode()
+    assert [c.name for c in datas.iterdir()] == ["jumeau_catalogue_60"]
+    assert len(list((datas / "jumeau_catalogue_60" / "styles").iterdir())) == 60
 
 
 @pytest.mark.parametrize("place", [".", "fashion-dataset", "fashion-dataset/fashion-dataset"])
-def test_le_jeu_de_kaggle_est_trouve_la_ou_l_archive_le_depose(
-    dessine, tmp_path, monkeypatch, place
-):
-    monkeypatch.setenv("LABO_DATAS", str(tmp_path))
-    racine = tmp_path / place
+def test_le_jeu_de_kaggle_est_trouve_la_ou_l_archive_le_depose(dessine, datas, place):
+    racine = datas / place
     racine.mkdir(parents=True, exist_ok=True)
     (racine / "images").symlink_to(dessine / "images")
     (racine / "styles.csv").symlink_to(dessine / "styles.csv")
-    assert catalogue.trouver_kaggle().resolve() == racine.resolve()
     manifeste, _, source = catalogue.obtenir_photos()
     assert "Kaggle" in source and len(manifeste) > 0
+    assert Path(manifeste["path"].iloc[0]).resolve().parent == (dessine / "images").resolve()
 
 
 def test_les_chapeaux_et_les_robes_sont_ecartes_et_listes(tmp_path):
@@ -449,14 +589,67 @@ def test_les_chapeaux_et_les_robes_sont_ecartes_et_listes(tmp_path):
         "validation/hat/b.jpg",
         "train/skirt/c.jpg",
         "test/shoes/d.jpg",
+        "train/skirt/._c.jpg",
+        "train/.ipynb_checkpoints/c.jpg",
     ):
         chemin = tmp_path / nom
-        chemin.parent.mkdir(parents=True)
+        chemin.parent.mkdir(parents=True, exist_ok=True)
         chemin.write_bytes(b"")
     manifeste, anomalies = catalogue.manifeste_dossiers(tmp_path)
     assert manifeste.set_index("id")["class"].to_dict() == {"c": "bottomwear", "d": "shoes"}
     assert manifeste.set_index("id")["split"].to_dict() == {"c": None, "d": "test"}
-    assert sorted(anomalies["detail"]) == ["dress", "hat"]
+    assert sorted(anomalies["detail"]) == ["", "", "dress", "hat"]
+    assert (anomalies["reason"] == catalogue.PARASITE).sum() == 2
+
+
+# --- Les vêtements, par article ---------------------------------------------------------------
+
+
+def test_les_vetements_ont_dix_classes_et_un_test_designe(datas):
+    dossier = datas / "clothing-dataset-small"
+    articles = [*catalogue.VETEMENTS, "dress", "hat"]
+    for jeu in ("train", "validation"):
+        for article in articles:
+            (dossier / jeu / article).mkdir(parents=True)
+            (dossier / jeu / article / "a.jpg").write_bytes(b"")
+    manifeste, source = catalogue.obtenir_vetements(en_ligne=False)
+    assert "CC0" in source
+    assert sorted(set(manifeste["class"])) == sorted(articles) and len(articles) == 10
+    assert (manifeste["split"] == "test").sum() == 10
+    designes = manifeste.loc[manifeste["split"] == "test", "path"]
+    assert all(Path(chemin).parts[-3] == "validation" for chemin in designes)
+
+
+def test_sans_reseau_les_vetements_dessines_sont_annonces(datas, capsys):
+    manifeste, source = catalogue.obtenir_vetements(en_ligne=False)
+    assert source == "catalogue dessiné" and "⚠ DONNÉES DESSINÉES" in capsys.readouterr().out
+    assert manifeste["class"].nunique() >= 3
+    assert set(manifeste["split"].dropna()) == {"test"}
+    restants = catalogue.repartir(manifeste, validation=0.2, test=0)
+    assert set(restants["split"]) == set(catalogue.JEUX)
+
+
+# --- Un dossier par classe --------------------------------------------------------------------
+
+
+def test_un_dossier_par_classe_se_lit_sans_les_parasites_ni_les_autres(tmp_path):
+    classes = {"n1-boxer": "boxer", "n2-caniche": "caniche"}
+    for nom in (
+        *("n1-boxer/a.jpg", "n1-boxer/B.JPG", "n1-boxer/._a.jpg", "n1-boxer/Thumbs.db"),
+        *("n2-caniche/c.jpeg", "n2-caniche/.ipynb_checkpoints/c.jpeg", "n3-autre/d.jpg"),
+    ):
+        (tmp_path / nom).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / nom).write_bytes(b"")
+    manifeste = catalogue.manifeste_classes(tmp_path, classes)
+    assert list(manifeste.columns) == catalogue.COLONNES and manifeste["split"].isna().all()
+    assert manifeste.set_index("id")["class"].to_dict() == {
+        "a": "boxer",
+        "B": "boxer",
+        "c": "caniche",
+    }
+    with pytest.raises(DonneesInvalides, match="pas de photo dans n4-absent") as erreur:
+        catalogue.manifeste_classes(tmp_path, classes | {"n4-absent": "absent"})
+    assert "supprimez" not in erreur.value.remede
 
 
 # --- Le catalogue dessiné ---------------------------------------------------------------------

@@ -11,9 +11,23 @@ import zipfile
 import pytest
 import remises
 
-from correction import criteres, faits, lecture_code, notebook, rapport, soumissions
+from correction import (
+    architectures,
+    archives,
+    bareme,
+    criteres,
+    faits,
+    note,
+    notebook,
+    notebooks_remis,
+    rapport,
+    ressemblances,
+    soumissions,
+)
+from correction.lecture import analyse
+from correction.sorties import lire_sorties
 
-BAREME = criteres.lire_bareme()
+BAREME = bareme.lire_bareme()
 MODELE = {
     "charge": True, "entree": [28, 28, 1], "sortie": 10, "parametres": 693_962, "mesure": 0.9303, "images": 10_000,
     "echelle": "0–1", "autre": 0.1, "montre": "modele/modele.json", "octets": 1, "keras": "3.13",
@@ -31,7 +45,7 @@ def noter(dossier, tmp_path, modele=MODELE, bareme=BAREME):
     f = lire(dossier, tmp_path)
     if modele and f["modeles"]:
         f["modele"] = modele
-    return criteres.noter(f, bareme)
+    return note.noter(f, bareme)
 
 
 def parts(bulletin):
@@ -147,7 +161,8 @@ def test_un_fichier_python_a_defaut_de_notebook(eleve, tmp_path):
         p["classification_lisible"],
         p["classification_execution"],
     ) == (0.5, 0, 0)
-    assert (p["decoupe"], p["reseau_1"], p["epoques_augmentees"]) == (1, 1, 1)
+    # Rien ne montre qu'il ait tourné.
+    assert (p["decoupe"], p["reseau_1"], p["epoques_augmentees"]) == (0, 0, 0)
 
 
 FORMATS = {
@@ -223,7 +238,7 @@ def _conflit():
 def test_un_notebook_abime_est_present_mais_illisible(eleve, tmp_path, contenu, probleme, reste):
     bulletin = noter(remises.remise(eleve, contenu()), tmp_path)
     p = parts(bulletin)
-    assert p["fichier_classification"] == 1 and p["classification_lisible"] == 0
+    assert p["fichier_classification"] == reste and p["classification_lisible"] == 0
     assert probleme in {c.cle: c.trouve for c in bulletin.constats}["classification_lisible"]
     # Ce qui a pu être récupéré garde ses points d'étapes.
     assert (p["decoupe"] == 1) is reste
@@ -242,22 +257,24 @@ def numeros(*n):
     return contenu
 
 
+# Ce qui ne demande pas que classification.ipynb ait tourné.
+SANS_EXECUTION = """fichier_classification fichier_test_model donnees_absentes classification_lisible
+test_model_lisible test_model_execution test_model_ordre test_model_erreurs rechargement preparation prediction
+modele_fichiers modele_charge modele_precision photo_presente photo_predite"""
+
+
 def test_jamais_execute(eleve, tmp_path):
     bulletin = noter(remises.remise(eleve, classification(executer=False)), tmp_path)
-    perdus = {
-        "classification_execution",
-        "classification_ordre",
-        "classification_erreurs",
-        "precision_affichee",
-        "modele_coherent",
-    }
-    assert manques(bulletin) == dict.fromkeys(perdus, 0)
+    etapes = set(BAREME["criteres"]) - set(SANS_EXECUTION.split())
+    assert manques(bulletin) == dict.fromkeys(etapes, 0)
+    assert bulletin.diagnostic[0].endswith("rien n'a tourné, aucune cellule n'est exécutée.")
 
 
 def test_execute_en_partie(eleve, tmp_path):
     contenu = numeros(1, 2, 3, 4, 5, 6, 7, 8, 9, None, None, None)
     bulletin = noter(remises.remise(eleve, contenu), tmp_path)
-    assert manques(bulletin) == {"classification_execution": 0.75}
+    proportion = {"classification_execution", "classification_ordre", "classification_erreurs"}
+    assert manques(bulletin) == dict.fromkeys(proportion, 0.75) | {"sauvegarde": 0, "reseau_4": 0}
     assert (
         "cellule de code 10" in {c.cle: c.ou for c in bulletin.constats}["classification_execution"]
     )
@@ -293,13 +310,23 @@ def test_desordre(eleve, tmp_path):
     assert manques(noter(remises.remise(eleve, contenu), tmp_path)) == {}
 
 
+def test_un_notebook_enregistre_a_l_envers_est_lu_dans_l_ordre_d_execution(eleve, tmp_path):
+    a_l_envers = (
+        remises.a_l_envers(n) for n in (classification(), remises.notebook(remises.cellules_test()))
+    )
+    bulletin = noter(remises.remise(eleve, *a_l_envers), tmp_path)
+    assert manques(bulletin) == {"classification_ordre": 0, "test_model_ordre": 0}
+
+
 def test_erreur_affichee(eleve, tmp_path):
     contenu = classification()
     contenu["cells"][-1]["outputs"].append(remises.erreur("ValueError", "<b>formes</b>"))
     bulletin = noter(remises.remise(eleve, contenu), tmp_path)
-    assert manques(bulletin) == {"classification_erreurs": 0}
+    perdus = {"classification_erreurs": 0, "classification_execution": 0.92, "reseau_4": 0}
+    assert manques(bulletin) == perdus
     constat = next(c for c in bulletin.constats if c.cle == "classification_erreurs")
-    assert "ValueError" in constat.trouve and constat.ou.endswith("cellule de code 12")
+    assert "ValueError" in constat.trouve
+    assert constat.ou.endswith("cellule de code 12 « reseauNeurones4Convolution = Sequential() »")
 
 
 # --- Ce que dit le code -----------------------------------------------------------------------
@@ -422,12 +449,12 @@ reseau = keras.models.Sequential(layers=couches)""",
 
 @pytest.mark.parametrize("cas", RESEAUX)
 def test_un_reseau_est_reconnu_sous_toutes_ses_formes(cas):
-    code = lecture_code.analyser([remises.IMPORTS + "\nimport tensorflow as tf", RESEAUX[cas]])
+    code = analyse.analyser([remises.IMPORTS + "\nimport tensorflow as tf", RESEAUX[cas]])
     reseau = next(r for r in code["reseaux"] if r["nom"] == "reseau")
-    assert [criteres.ecrire_couche(c) for c in reseau["couches"]][1:] == [
-        c if "MaxPooling" not in c else "MaxPooling2D" for c in criteres.RESEAU_1
+    assert [architectures.ecrire_couche(c) for c in reseau["couches"]][1:] == [
+        c if "MaxPooling" not in c else "MaxPooling2D" for c in architectures.RESEAU_1
     ][1:]
-    assert criteres.ressemblance(reseau["couches"], criteres.RESEAU_1) == 1
+    assert architectures.ressemblance(reseau["couches"], architectures.RESEAU_1) == 1
 
 
 def test_un_reseau_different_perd_en_proportion_et_dit_quoi(eleve, tmp_path):
@@ -467,12 +494,12 @@ def test_un_entrainement_augmente_est_reconnu(appel):
         "N_EPOQUES = 50\nm = keras.Sequential([keras.layers.Conv2D(8, 3)])\nflux = Gen(rotation_range=8).flow(x, y)\n"
         "augmentees = keras.layers.RandomRotation(0.1)(x)"
     )
-    fits = [e for e in lecture_code.analyser([avant, appel])["evenements"] if e["genre"] == "fit"]
+    fits = [e for e in analyse.analyser([avant, appel])["evenements"] if e["genre"] == "fit"]
     assert [(e["epoques"], e["augmente"], e["reseau"]) for e in fits] == [(50, True, "m")]
 
 
 def test_le_code_n_est_pas_cherche_dans_les_commentaires_ni_les_chaines():
-    code = lecture_code.analyser(
+    code = analyse.analyser(
         [
             "# model.fit(x, y, epochs=10)",
             'print("train_test_split(X, y, test_size=0.2, random_state=13)")\n"""to_json()"""',
@@ -490,7 +517,7 @@ def test_les_magies_n_arretent_pas_la_lecture():
         "%%bash\nfor f in *; do echo $f; done",
         "ceci n'est pas du python",
     ]
-    code = lecture_code.analyser(sources)
+    code = analyse.analyser(sources)
     assert [e["epoques"] for e in code["evenements"] if e["genre"] == "fit"] == [3]
     assert [rang for rang, _ in code["syntaxe"]] == [6]
 
@@ -511,9 +538,7 @@ def test_les_magies_n_arretent_pas_la_lecture():
     ],
 )
 def test_un_code_piege_se_lit_sans_dommage(source):
-    code = lecture_code.analyser(
-        [source, "import keras\nm = keras.Sequential()\nm.fit(x, y, epochs=2)"]
-    )
+    code = analyse.analyser([source, "import keras\nm = keras.Sequential()\nm.fit(x, y, epochs=2)"])
     assert [e["epoques"] for e in code["evenements"] if e["genre"] == "fit"] == [2]
 
 
@@ -548,7 +573,7 @@ def test_un_code_piege_se_lit_sans_dommage(source):
 )
 def test_precisions_affichees(source, texte, attendu):
     cellule = {"source": source, "texte": notebook.nettoyer_texte(texte)}
-    lues = [v for _, v in notebook.lire_sorties([cellule])["precisions"]]
+    lues = [v for _, v in lire_sorties([cellule])["precisions"]]
     assert lues == pytest.approx(attendu, abs=1e-4)
 
 
@@ -589,7 +614,7 @@ def git(dossier, *arguments):
 
 def test_donnees_versees_effacees_ou_non_suivies(eleve, tmp_path):
     remises.remise(eleve)
-    donnees = remises.ecrire(eleve / "datas" / "train-images-idx3-ubyte", b"\0" * 2_000_000)
+    donnees = remises.ecrire(eleve / "datas" / "fashion-mnist_train.csv", b"\0" * 2_000_000)
     bulletin = noter(eleve, tmp_path)
     assert manques(bulletin) == {"donnees_absentes": 0} and "Des données dans le dépôt" in titres(
         bulletin
@@ -601,8 +626,8 @@ def test_donnees_versees_effacees_ou_non_suivies(eleve, tmp_path):
     git(eleve, "add", "datas")
     git(eleve, "commit", "-qm", "oups")
     trouve = {c.cle: c.trouve for c in noter(eleve, tmp_path).constats}["donnees_absentes"]
-    assert trouve == "1 fichier(s) suivis par Git : train-images-idx3-ubyte (2 Mo)"
-    git(eleve, "rm", "-q", "datas/train-images-idx3-ubyte")
+    assert trouve == "1 fichier(s) suivis par Git : fashion-mnist_train.csv (2 Mo)"
+    git(eleve, "rm", "-q", "datas/fashion-mnist_train.csv")
     git(eleve, "commit", "-qm", "efface")
     assert not donnees.exists()
     assert manques(noter(eleve, tmp_path)) == {"donnees_absentes": 0.5}
@@ -690,7 +715,7 @@ def test_toutes_les_formes_d_un_dossier_de_remises(tmp_path):
     ]
     for s in liste:
         f = faits.etablir(s.__dict__, tmp_path / "travail" / s.cle)
-        bulletin = criteres.noter({**f, "modele": MODELE} if f["modeles"] else f, BAREME)
+        bulletin = note.noter({**f, "modele": MODELE} if f["modeles"] else f, BAREME)
         if s.nom == "refuse":
             assert bulletin.note == 0 and any(
                 "format non ouvert" in t for _, t in bulletin.remarques
@@ -714,25 +739,25 @@ def test_un_zip_hostile_ne_sort_pas_de_son_dossier(tmp_path):
         lien = zipfile.ZipInfo("lien")
         lien.external_attr = (stat.S_IFLNK | 0o777) << 16
         archive.writestr(lien, "/etc/passwd")
-    remarques = soumissions.extraire(chemin, tmp_path / "sortie")
+    remarques = archives.extraire(chemin, tmp_path / "sortie")
     assert [f.name for f in (tmp_path / "sortie").rglob("*")] == ["bon.txt"]
     assert len(remarques) == 5 and not list(tmp_path.glob("evade*"))
 
 
 def test_une_bombe_est_arretee(tmp_path, monkeypatch):
-    monkeypatch.setattr(soumissions, "OCTETS_MAX", 1_000_000)
+    monkeypatch.setattr(archives, "OCTETS_MAX", 1_000_000)
     chemin = tmp_path / "bombe.zip"
     with zipfile.ZipFile(chemin, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("zeros", b"\0" * 5_000_000)
-    with pytest.raises(soumissions.ArchiveRefusee, match="démesurée"):
-        soumissions.extraire(chemin, tmp_path / "sortie")
+    with pytest.raises(archives.ArchiveRefusee, match="démesurée"):
+        archives.extraire(chemin, tmp_path / "sortie")
     assert sum(f.stat().st_size for f in tmp_path.rglob("zeros")) <= 1_000_000
 
 
 @pytest.mark.parametrize("contenu", [b"", b"PK\x03\x04 abime", b"\x1f\x8bxx"])
 def test_une_archive_abimee_est_dite(tmp_path, contenu):
     (tmp_path / "a.zip").write_bytes(contenu)
-    racines, remarques, _ = soumissions.deballer([tmp_path / "a.zip"], tmp_path / "x")
+    racines, remarques, _ = archives.deballer([tmp_path / "a.zip"], tmp_path / "x")
     assert racines == [] and "illisible" in remarques[0]
 
 
@@ -742,7 +767,7 @@ def test_les_noms_d_un_zip_de_windows(tmp_path):
         archive.writestr("vetements_ete.txt", "x")
     octets = chemin.read_bytes().replace(b"vetements_ete", "vêtement_ét".encode())
     chemin.write_bytes(octets)
-    soumissions.extraire(chemin, tmp_path / "s")
+    archives.extraire(chemin, tmp_path / "s")
     assert [f.name for f in (tmp_path / "s").iterdir()] == ["vêtement_ét.txt"]
 
 
@@ -777,7 +802,7 @@ def test_les_copies_sont_signalees(tmp_path):
         f = faits.etablir({"nom": nom, "cle": nom, "sources": [str(dossier)]}, tmp_path / "t")
         f["modele"] = {**MODELE, "empreinte": "même" if nom != "Zoé" else "autre"}
         tous.append(f)
-    signes = criteres.signaler(tous)
+    signes = ressemblances.signaler(tous)
     assert signes["Ana"] == ["poids du modèle identiques : Bob"]
     assert set(signes["Bob"]) == {
         "poids du modèle identiques : Ana",
@@ -793,8 +818,8 @@ def test_le_bareme_se_change_et_ses_fautes_sont_dites(eleve, tmp_path):
         encoding="utf-8",
     )
     remises.remise(eleve)
-    remises.ecrire(eleve / "datas" / "t10k-images-idx3-ubyte", b"\0" * 1000)
-    bulletin = noter(eleve, tmp_path, bareme=criteres.lire_bareme(chemin))
+    remises.ecrire(eleve / "datas" / "fashion-mnist_test.csv", b"\0" * 1000)
+    bulletin = noter(eleve, tmp_path, bareme=bareme.lire_bareme(chemin))
     assert (bulletin.note, bulletin.note_sur, len(bulletin.constats)) == (5, 20, 2)
     for texte, message in (
         ("[criteres]\nlectur = { points = 1 }", "critère inconnu « lectur »"),
@@ -805,8 +830,8 @@ def test_le_bareme_se_change_et_ses_fautes_sont_dites(eleve, tmp_path):
         ("note_sur = ", "illisible"),
     ):
         chemin.write_text(texte, encoding="utf-8")
-        with pytest.raises(criteres.BaremeInvalide, match=message):
-            criteres.lire_bareme(chemin)
+        with pytest.raises(bareme.BaremeInvalide, match=message):
+            bareme.lire_bareme(chemin)
 
 
 def test_le_bareme_fourni_compte_cent_points():
@@ -825,7 +850,7 @@ def test_le_rapport_rend_inerte_ce_que_les_etudiants_ecrivent(tmp_path):
     dossier = remises.remise(tmp_path / "r", test=remises.notebook(cellules))
     f = faits.etablir({"nom": nom, "cle": "x", "sources": [str(dossier)]}, tmp_path / "t")
     f["modele"] = MODELE
-    bulletin = criteres.noter(f, BAREME)
+    bulletin = note.noter(f, BAREME)
     rapport.ecrire([bulletin], {"x": f}, tmp_path / "s", "<classe>", "lecture")
     for page in ("rapport.html", "etudiants/x.html"):
         html = (tmp_path / "s" / page).read_text(encoding="utf-8")
@@ -869,7 +894,7 @@ modele.evaluate(X_test, y_test)"""
 
 
 def test_un_autre_labo_de_la_serie_ne_remplace_pas_le_labo_1(eleve, tmp_path, monkeypatch):
-    monkeypatch.setattr(faits, "autres_labos", lambda: {"deux_convolutions.ipynb"})
+    monkeypatch.setattr(notebooks_remis, "autres_labos", lambda: {"deux_convolutions.ipynb"})
     remises.remise(eleve, classification(executer=False))
     remises.ecrire(eleve / "analyse_image" / "deux_convolutions.ipynb", classification())
     assert (
@@ -912,10 +937,14 @@ def test_un_notebook_illisible_a_sa_place_n_est_pas_remplace_par_un_brouillon(el
     )
 
 
-def test_le_modele_dans_analyse_image_est_dit_ailleurs(eleve, tmp_path):
+@pytest.mark.parametrize(("enonce", "part"), [("auto", None), ("série", 0.75)])
+def test_le_modele_dans_analyse_image_est_a_la_place_de_l_enonce_publie(
+    eleve, tmp_path, enonce, part
+):
     remises.remise(eleve)
     (eleve / "modele").rename(eleve / "analyse_image" / "modele")
-    assert manques(noter(eleve, tmp_path)) == {"modele_fichiers": 0.75}
+    bulletin = noter(eleve, tmp_path, bareme={**BAREME, "enonce": enonce, "questions": {}})
+    assert manques(bulletin).get("modele_fichiers") == part
 
 
 def test_un_projet_dans_un_sous_dossier_du_depot_est_a_sa_place(eleve, tmp_path):
@@ -936,7 +965,5 @@ def test_dans_une_seule_cellule_les_lignes_d_entrainement_ne_sont_pas_des_mesure
     texte = "Epoch 1/1\n100/188 - accuracy: 0.70 - loss: 0.9\n"
     texte += "188/188 - accuracy: 0.80 - loss: 0.5 - val_accuracy: 0.85\n"
     texte += "313/313 - 1s - accuracy: 0.9082 - loss: 0.26\nPrécision: 0.9082\n"
-    lues = notebook.lire_sorties([{"source": "m.fit(x)\nm.evaluate(x)", "texte": texte}])[
-        "precisions"
-    ]
+    lues = lire_sorties([{"source": "m.fit(x)\nm.evaluate(x)", "texte": texte}])["precisions"]
     assert [v for _, v in lues] == [0.9082, 0.9082]

@@ -13,7 +13,7 @@ import psutil
 import pytest
 import remises
 
-from correction import execution, faits, limites
+from correction import cellules_sautees, execution, faits, limites
 from correction.__main__ import principal
 from outils import donnees
 
@@ -111,13 +111,13 @@ def test_tout_ce_qui_finit_mal_est_survecu_et_dit(tmp_path, monkeypatch, petites
     ],
 )
 def test_les_cellules_qui_bloquent_sont_reconnues_sans_les_lancer(source, raison):
-    trouvee = execution.raison_de_sauter(source)
+    trouvee = cellules_sautees.raison_de_sauter(source)
     assert (raison in trouvee) if raison else trouvee is None
 
 
 def test_lancer_arrete_ce_qui_dure_ce_qui_gonfle_et_les_orphelins(tmp_path):
     def programme(code, **options):
-        return limites.lancer([sys.executable, "-c", code], **options)
+        return limites.lancer_borne([sys.executable, "-c", code], **options)
 
     assert programme("pass", duree=20).code == 0
     assert programme("import sys; sys.exit(3)", duree=20).code == 3
@@ -170,7 +170,7 @@ def classe(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="noms de fichiers en octets quelconques")
 def test_des_noms_qui_ne_sont_pas_du_texte(tmp_path):
-    from correction.__main__ import noter
+    from correction.classe import noter
 
     nom = os.fsdecode(b"\xe9l\xe8ve <b>;\n=1")
     remises.remise(tmp_path / "classe" / nom, modele=False)
@@ -203,13 +203,13 @@ def test_noter_une_classe_puis_reprendre(classe, tmp_path, capsys, monkeypatch):
         return
     assert notes["Élise Tremblay"] == "100"
     # Relancée, la commande ne relit rien ; une remise changée est relue.
-    monkeypatch.setattr("correction.__main__._lire", lambda s, t: pytest.fail(f"{s.nom} est relu"))
+    monkeypatch.setattr("correction.classe._lire", lambda s, t: pytest.fail(f"{s.nom} est relu"))
     assert principal(["noter", str(classe), "--sortie", str(sortie)]) == 0
     assert "4 remise(s) inchangée(s)" in capsys.readouterr().out
     (classe / "vide" / "x.txt").write_text("x")
     relus = []
     monkeypatch.setattr(
-        "correction.__main__._lire",
+        "correction.classe._lire",
         lambda s, t: relus.append(s.nom) or faits.etablir(s.__dict__, Path(t) / "x"),
     )
     assert principal(["noter", str(classe), "--sortie", str(sortie)]) == 0
@@ -217,7 +217,7 @@ def test_noter_une_classe_puis_reprendre(classe, tmp_path, capsys, monkeypatch):
 
 
 def test_une_lecture_qui_meurt_ne_coute_qu_une_remise(classe, tmp_path, monkeypatch):
-    lancer = limites.lancer
+    lancer = limites.lancer_borne
 
     def saboter(commande, **options):
         demande = (
@@ -227,9 +227,9 @@ def test_une_lecture_qui_meurt_ne_coute_qu_une_remise(classe, tmp_path, monkeypa
             return limites.Fin(None, "arrêté : plus de 150 s", 150, [])
         return lancer(commande, **options)
 
-    monkeypatch.setattr(limites, "lancer", saboter)
-    monkeypatch.setattr("correction.__main__._mesurer_modeles", lambda *a: None)
-    from correction.__main__ import noter
+    monkeypatch.setattr(limites, "lancer_borne", saboter)
+    monkeypatch.setattr("correction.classe._mesurer_modeles", lambda *a: None)
+    from correction.classe import noter
 
     bulletins = {b.nom: b for b in noter(classe, sortie=tmp_path / "s")}
     assert bulletins["vide"].note == 0 and bulletins["Élise Tremblay"].note > 80

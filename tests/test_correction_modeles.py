@@ -12,8 +12,8 @@ import pytest
 import remises
 from keras import layers
 
-from correction import modeles
-from outils.reseaux import une_convolution
+from correction import fournis, mesures_modeles
+from mesures.reseaux import une_convolution
 
 JSON, POIDS = remises.REFERENCE / "modele.json", remises.REFERENCE / "modele.weights.h5"
 KERAS_2 = {
@@ -135,6 +135,26 @@ def _keras_2(dossier):
     return {"json": dossier / "k2.json", "poids": dossier / "k2.h5"}
 
 
+def _keras_plus_recent(dossier):
+    """Le JSON que Keras 3.15 écrit : ses initialiseurs ont deux réglages que 3.13 ne connaît pas."""
+    config = json.loads(JSON.read_text(encoding="utf-8"))
+    config["keras_version"] = "3.15.0"
+    for couche in config["config"]["layers"]:
+        for cle in ("kernel_initializer", "bias_initializer"):
+            if cle in couche["config"]:
+                couche["config"][cle]["config"].update(input_axes=None, output_axes=None)
+    (dossier / "recent.json").write_text(json.dumps(config))
+    return {"json": dossier / "recent.json", "poids": POIDS}
+
+
+def _reglage_inconnu(dossier):
+    config = json.loads(JSON.read_text(encoding="utf-8"))
+    config["keras_version"] = "3.99.0"
+    config["config"]["layers"][1]["config"]["reglage_de_demain"] = 3
+    (dossier / "demain.json").write_text(json.dumps(config))
+    return {"json": dossier / "demain.json", "poids": POIDS}
+
+
 def _octets_0_255(dossier):
     reference = keras.models.model_from_json(JSON.read_text(encoding="utf-8"))
     reference.load_weights(POIDS)
@@ -159,6 +179,8 @@ CAS = {
     "keras": (lambda d: _entier(d, "entier.keras", petit()), True, None),
     "h5 entier": (lambda d: _entier(d, "entier.h5", petit(layers.Conv2D(2, 3))), True, None),
     "Keras 2": (_keras_2, True, None),
+    "Keras plus récent": (_keras_plus_recent, True, None),
+    "Keras de demain": (_reglage_inconnu, False, "écrite par Keras 3.99.0, que Keras 3."),
     "attend 0–255": (_octets_0_255, True, None),
     "entrée plate": (_plat, True, None),
     "couleur": (lambda d: _plat(d, (64, 64, 3), 10), True, "pas une image 28×28"),
@@ -184,7 +206,7 @@ def resultats(tmp_path_factory):
     fichiers = [Path(t[k]) for t in taches for k in ("json", "poids", "entier") if k in t]
     avant = [f.read_bytes() for f in fichiers]
     X, y = images()
-    resultats = modeles.examiner_tous(taches, dossier, X, y)
+    resultats = mesures_modeles.examiner_tous(taches, dossier, X, y)
     assert [f.read_bytes() for f in fichiers] == avant, "un fichier remis a été modifié"
     return resultats
 
@@ -209,14 +231,19 @@ def test_la_mesure_est_juste_et_dit_l_echelle(resultats):
     assert resultats["référence"]["parametres"] == 279_722
 
 
+def test_la_reference_est_reconnue_a_ses_poids(resultats):
+    fourni = {cas for cas, r in resultats.items() if r.get("empreinte") in fournis.poids_fournis()}
+    assert fourni == {"référence", "attend 0–255", "Keras plus récent"}
+
+
 def test_les_memes_poids_ont_la_meme_empreinte(resultats):
     empreintes = {cas: r.get("empreinte") for cas, r in resultats.items()}
     assert (
-        empreintes["référence"] == empreintes["attend 0–255"]
+        empreintes["référence"] == empreintes["attend 0–255"] == empreintes["Keras plus récent"]
     )  # l'architecture diffère, pas les poids
     assert (
         len({e for e in empreintes.values() if e})
-        == sum(r["charge"] for r in resultats.values()) - 1
+        == sum(r["charge"] for r in resultats.values()) - 2
     )
 
 
@@ -231,10 +258,10 @@ def test_un_modele_qui_fige_ou_tue_le_processus_ne_coute_que_lui(tmp_path, monke
         "    open(sys.argv[4], 'a').write(json.dumps({'cle': t['cle'], 'charge': True}) + '\\n')\n"
     )
     faux.chmod(0o755)
-    monkeypatch.setattr(modeles.sys, "executable", str(faux))
-    monkeypatch.setattr(modeles, "DEMARRAGE", 0)
+    monkeypatch.setattr(mesures_modeles.sys, "executable", str(faux))
+    monkeypatch.setattr(mesures_modeles, "DEMARRAGE", 0)
     taches = [{"cle": cle} for cle in ("a", "mort", "b", "fige", "c")]
-    resultats = modeles.examiner_tous(
+    resultats = mesures_modeles.examiner_tous(
         taches, tmp_path, np.zeros(1), np.zeros(1), duree=2, ouvriers=1
     )
     assert {cle: r["charge"] for cle, r in resultats.items()} == {
@@ -251,30 +278,29 @@ def test_un_modele_qui_fige_ou_tue_le_processus_ne_coute_que_lui(tmp_path, monke
 
 
 def test_le_choix_du_modele_dans_une_remise(tmp_path):
-    from correction import faits
+    from correction.modeles_remis import trouver_modeles
 
-    def choisir(*noms):
+    def choisir(*noms, sommes=()):
         shutil.rmtree(tmp_path / "r", ignore_errors=True)
         for nom in noms:
             chemin = tmp_path / "r" / nom
             chemin.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(JSON if nom.endswith(".json") else POIDS, chemin)
         chemins = [Path(c) for c in sorted((tmp_path / "r").rglob("*")) if c.is_file()]
-        trouves = faits.trouver_modeles(chemins, tmp_path / "r")
-        return [(faits._montrer(c, tmp_path / "r"), c["exact"]) for c in trouves][:1]
+        trouves = trouver_modeles(chemins, tmp_path / "r", sommes)
+        return [(c["montre"], c["exact"]) for c in trouves][:1]
 
     assert choisir("modele/modele.json", "modele/modele.weights.h5", "autre/m.keras") == [
-        ("modele/modele.json + modele/modele.weights.h5", True)
+        ("modele/modele.json + modele/modele.weights.h5", "modele")
     ]
     assert choisir(
         "modele/modele.json", "modele/quatre.json", "modele/quatre.weights.h5", "modele/modele.h5"
-    ) == [("modele/modele.json + modele/modele.h5", False)]
+    ) == [("modele/modele.json + modele/modele.h5", "")]
     assert choisir("analyse_image/modele.json", "analyse_image/modele.weights.h5") == [
-        ("analyse_image/modele.json + analyse_image/modele.weights.h5", False)
+        ("analyse_image/modele.json + analyse_image/modele.weights.h5", "")
     ]
-    assert choisir("modele/modele.json", "poids/x.h5") == [
-        ("modele/modele.json + poids/x.h5", False)
-    ]
-    assert choisir("modele/mon modele.keras") == [("modele/mon modele.keras", False)]
-    # Le modèle fourni, à sa place, n'est pas celui de l'étudiant.
-    assert choisir("modele/reference/modele.json", "modele/reference/modele.weights.h5") == []
+    assert choisir("modele/modele.json", "poids/x.h5") == [("modele/modele.json + poids/x.h5", "")]
+    assert choisir("modele/mon modele.keras") == [("modele/mon modele.keras", "")]
+    # Le modèle fourni n'est pas celui de l'étudiant, où qu'il soit copié.
+    sommes = fournis.connus()["sommes"]
+    assert choisir("modele/modele.json", "modele/modele.weights.h5", sommes=sommes) == []

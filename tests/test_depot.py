@@ -198,12 +198,23 @@ def git(*arguments, dossier=RACINE):
         pytest.skip("git n'est pas installé")
 
 
+def test_le_depot_a_la_forme_annoncee():
+    for dossier in ("analyse_image", "datas", "modele", "images", "tests"):
+        assert (RACINE / dossier).is_dir()
+    demandees = re.findall(r"^[\w-]+", (RACINE / "requirements.txt").read_text("utf-8"), re.M)
+    bibliotheques = (
+        "tensorflow keras jupyter nbval pandas numpy matplotlib seaborn pillow scikit-learn"
+    )
+    assert set(bibliotheques.split()) <= set(demandees)
+
+
 def test_aucune_donnee_dans_le_depot():
     reponse = git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     if reponse.returncode != 0:
         pytest.skip(f"ce dossier n'est pas un clone git utilisable : {reponse.stderr.strip()}")
     fichiers = [RACINE / nom for nom in reponse.stdout.split("\0") if nom]
     fichiers = [fichier for fichier in fichiers if fichier.is_file()]
+    assert [f.name for f in fichiers if RACINE / "datas" in f.parents] == ["LISEZMOI.md"]
     assert [f for f in fichiers if f.stat().st_size > 5_000_000] == []
     assert [f for f in fichiers if re.search(r"ubyte|\.(npz|zip|tar|gz)$", f.name)] == []
     for fichier in (f for f in fichiers if f.suffix == ".csv"):
@@ -216,6 +227,9 @@ def test_aucune_donnee_dans_le_depot():
     [
         ("datas/fashion-mnist_train.csv", True),
         ("datas/train-images-idx3-ubyte.gz", True),
+        ("datas/hm/articles.csv", True),
+        ("datas/LISEZMOI.md", False),
+        ("analyse_image/datas/essai.csv", True),
         ("analyse_image/t10k-labels-idx1-ubyte", True),
         ("modele/modele.json", True),
         ("modele/modele.weights.h5", True),

@@ -5,13 +5,16 @@ import gzip
 import http.server
 import os
 import threading
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from processus import ensemble
 
-from outils import donnees
-from outils.donnees import COLONNES, DonneesDessinees, DonneesInvalides
+from outils import donnees, fichiers
+from outils.donnees import COLONNES
+from outils.fichiers import DonneesInvalides
 
 REEL = donnees._chemins_ubyte(donnees.DOSSIER_DEBIAN)
 besoin_du_reel = pytest.mark.skipif(
@@ -89,16 +92,15 @@ def test_un_cache_abime_est_refait(petits_csv):
     assert np.array_equal(X, X_relu)
 
 
-def test_sans_rien_le_jumeau_est_annonce_et_range_a_part(datas, sans_reel):
-    with pytest.warns(DonneesDessinees, match="aucun score"):
-        train, test = donnees.obtenir_csv(miroirs=("http://127.0.0.1:9/",))
+def test_sans_rien_le_jumeau_est_annonce_et_range_a_part(datas, sans_reel, capsys):
+    train, test = donnees.obtenir_csv(miroirs=("http://127.0.0.1:9/",))
+    assert "DONNÉES DESSINÉES, pas Fashion-MNIST : téléchargement" in capsys.readouterr().out
     assert train.parent.name == "jumeau" and train.name == "fashion-mnist_train.csv"
     X, y = donnees.lire_csv(test, n_lignes=2_000)
     assert X.shape == (2_000, 28, 28) and set(y) == set(range(10))
     assert not (datas / train.name).exists(), "le jumeau ne doit pas passer pour les vraies données"
-    with pytest.warns(DonneesDessinees):
-        (X, _), _ = donnees.charger_fashion_mnist(miroirs=())
-    assert len(X) == 12_000
+    (X, _), _ = donnees.charger_fashion_mnist(miroirs=())
+    assert len(X) == 12_000 and "aucun score" in capsys.readouterr().out
 
 
 # --- Fichiers abîmés ----------------------------------------------------------------------------
@@ -138,6 +140,14 @@ ABIMES = {
     "pixel trop grand": (valeur(5, 10, "256"), "ligne 6, colonne pixel10"),
     "pixel négatif": (valeur(5, 10, "-1"), "« -1 »"),
     "texte": (valeur(2, 7, "abc"), "« abc » à la ligne 3, colonne pixel7"),
+    "virgule en fin de ligne": (
+        lambda lignes: "\n".join([lignes[0], *(f"{x}," for x in lignes[1:])]),
+        "786 valeurs à la ligne 2, la dernière vide",
+    ),
+    "colonne de trop": (
+        lambda lignes: "\n".join([lignes[0], *(f"{x},0" for x in lignes[1:])]),
+        "786 valeurs à la ligne 2",
+    ),
     "case vide": (valeur(2, 7, ""), "ligne 3, colonne pixel7"),
 }
 
@@ -229,10 +239,11 @@ def test_le_telechargement_passe_au_miroir_suivant(datas, miroir, monkeypatch):
 
 
 @besoin_du_reel
-def test_un_telechargement_coupe_ne_laisse_rien(datas, miroir):
+def test_un_telechargement_coupe_ne_laisse_que_son_debut(datas, miroir):
     with pytest.raises(ConnectionError, match="train-images-idx3-ubyte.gz"):
         donnees.telecharger_ubyte(datas, miroirs=(miroir + "coupe/",))
-    assert not list(datas.iterdir())
+    # Ce qui est reçu servira au prochain appel, mais jamais sous le nom du fichier.
+    assert [c.name for c in datas.iterdir()] == ["train-images-idx3-ubyte.gz.partie"]
 
 
 @besoin_du_reel
@@ -254,7 +265,7 @@ def _sans_debian(fonction):
 
 
 @pytest.fixture
-def lecture_seule(petits_csv):
+def lecture_seule(petits_csv, monkeypatch):
     """Un vrai dossier non inscriptible, aussi pour root (qui devient « nobody » le temps du test)."""
     if not hasattr(os, "geteuid"):
         pytest.skip("droits POSIX seulement")
@@ -263,6 +274,10 @@ def lecture_seule(petits_csv):
         if chemin.stat().st_uid == os.geteuid():
             chemin.chmod(chemin.stat().st_mode | 0o055)
     petits_csv.chmod(0o555)
+    personnel = petits_csv.parent / "personnel"
+    personnel.mkdir()
+    personnel.chmod(0o777)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(personnel))
     donnees.lire_csv(
         petits_csv / "fashion-mnist_test.csv"
     )  # charge les modules tant qu'on en a le droit
@@ -274,10 +289,28 @@ def lecture_seule(petits_csv):
     petits_csv.chmod(0o755)
 
 
-def test_un_dossier_partage_en_lecture_seule_suffit_pour_lire(lecture_seule):
-    with pytest.warns(UserWarning, match="Pas de cache"):
-        (X, _), _ = donnees.charger_fashion_mnist()
+def test_un_dossier_partage_en_lecture_seule_suffit(lecture_seule, capsys, monkeypatch):
+    (X, _), _ = donnees.charger_fashion_mnist()
     assert X.shape == (20, 28, 28)
+    assert [c.parent for c in donnees.obtenir_csv()] == [lecture_seule] * 2
+    personnel = lecture_seule.parent / "personnel" / "labos-images"
+    assert (personnel / donnees.CACHE).is_file() and [c.name for c in personnel.iterdir()] == [
+        donnees.CACHE
+    ]
+    assert "est en lecture seule : on écrit dans" in capsys.readouterr().out
+    monkeypatch.setattr(donnees, "lire_csv", None)
+    (_, y), _ = donnees.charger_fashion_mnist()  # le cache écrit ailleurs est retrouvé
+    assert len(y) == 20
+
+
+def test_un_dossier_vide_en_lecture_seule_recoit_ses_donnees_ailleurs(
+    lecture_seule, sans_reel, monkeypatch
+):
+    monkeypatch.setenv("LABO_DATAS", str(lecture_seule / "absent"))
+    monkeypatch.setattr(donnees, "TAILLE_JUMEAU", {"train": 30, "test": 10})
+    train, test = donnees.obtenir_csv(miroirs=())
+    assert train.parent == test.parent == lecture_seule.parent / "personnel/labos-images/jumeau"
+    assert donnees.obtenir_csv(miroirs=()) == (train, test)
 
 
 def test_ecrire_dans_un_dossier_en_lecture_seule_donne_un_message(lecture_seule):
@@ -285,3 +318,112 @@ def test_ecrire_dans_un_dossier_en_lecture_seule_donne_un_message(lecture_seule)
         donnees._ecrire_csv(
             lecture_seule / "x.csv", np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.uint8)
         )
+
+
+# --- Plusieurs noyaux à la fois -------------------------------------------------------------------
+
+# Quatre petits fichiers d'origine (20 et 10 images), fabriqués dans un dossier servi par HTTP.
+PETITS = """
+import gzip, hashlib, json, resource, signal, sys
+from pathlib import Path
+from outils import donnees, fichiers
+adresse, service, taille = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+for nom in donnees.UBYTE:
+    n = 20 if "train" in nom else 10
+    brut = bytes(16) + bytes(784 * n) if "images" in nom else bytes(8) + bytes(range(10)) * (n // 10)
+    gz = gzip.compress(brut, mtime=0)
+    (service / f"{nom}.gz").exists() or (service / f"{nom}.gz").write_bytes(gz)
+    donnees.UBYTE[nom] = hashlib.md5(gz).hexdigest(), hashlib.sha256(brut).hexdigest()
+donnees.CSV = {"fashion-mnist_train.csv": 20, "fashion-mnist_test.csv": 10}
+donnees.TAILLE_JUMEAU = {"train": 40, "test": 20}
+donnees.DOSSIER_DEBIAN = Path("/nulle-part")
+if taille:  # plus aucun fichier n'y dépasse cette taille : un disque plein
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (taille, taille))
+try:
+    csv = donnees.obtenir_csv([adresse])
+    (X, _), _ = donnees.charger_fashion_mnist([adresse])
+    print(len(X), *(donnees.nom_court(c.parent) for c in csv))
+except OSError as erreur:
+    print(erreur)
+"""
+
+
+@pytest.fixture
+def service(tmp_path):
+    (tmp_path / "service").mkdir()
+    gestion = functools.partial(Serveur, directory=str(tmp_path / "service"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), gestion) as serveur:
+        threading.Thread(target=serveur.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{serveur.server_port}/", tmp_path / "service"
+        serveur.shutdown()
+
+
+def noms(dossier):
+    return sorted(c.relative_to(dossier).as_posix() for c in dossier.rglob("*") if c.is_file())
+
+
+def test_deux_noyaux_obtiennent_les_memes_donnees(datas, service):
+    for sortie in ensemble(2, PETITS, *service, 0):
+        assert sortie.endswith(f"20 {datas} {datas}\n") and "DESSINÉES" not in sortie
+    attendus = [*donnees.CSV, donnees.CACHE, *(f"{nom}.gz" for nom in donnees.UBYTE)]
+    assert noms(datas) == sorted(attendus)
+
+
+def test_deux_noyaux_sans_reseau_ont_le_meme_jumeau(datas, service):
+    for sortie in ensemble(2, PETITS, "http://127.0.0.1:9/", service[1], 0):
+        assert sortie.endswith(f"40 {datas}/jumeau {datas}/jumeau\n") and "DESSINÉES" in sortie
+    assert noms(datas / "jumeau") == sorted([*donnees.CSV, donnees.CACHE])
+
+
+def test_les_vraies_donnees_arrivees_pendant_le_dessin_l_emportent(petits_csv, monkeypatch, capsys):
+    ailleurs = petits_csv.with_name("ailleurs")
+    petits_csv.rename(ailleurs)
+    monkeypatch.setattr(donnees, "DOSSIER_DEBIAN", Path("/nulle-part"))
+
+    def dessiner_pendant_qu_elles_arrivent(n):
+        ailleurs.rename(petits_csv)
+        return np.zeros((n, 28, 28), np.uint8), np.zeros(n, np.uint8)
+
+    monkeypatch.setattr(donnees, "jumeau_fashion_mnist", dessiner_pendant_qu_elles_arrivent)
+    (X, _), _ = donnees.charger_fashion_mnist(miroirs=())
+    assert len(X) == 20 and "DESSINÉES" not in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="il faut une limite de taille de fichier (POSIX)")
+def test_un_disque_plein_se_dit_en_francais_et_ne_laisse_rien(datas, service):
+    (sortie,) = ensemble(1, PETITS, *service, 10_000)
+    assert "Impossible d'écrire « fashion-mnist_" in sortie and "libérez de la place" in sortie
+    assert noms(datas) == sorted(f"{nom}.gz" for nom in donnees.UBYTE)
+
+
+# --- Les dossiers de chacun -----------------------------------------------------------------------
+
+
+def test_les_csv_de_l_enonce_dans_analyse_image_sont_lus(petits_csv, tmp_path, monkeypatch):
+    enonce = tmp_path / "depot" / "analyse_image" / "datas"
+    enonce.parent.mkdir(parents=True)
+    petits_csv.rename(enonce)
+    monkeypatch.setattr(fichiers, "RACINE", tmp_path / "depot")
+    monkeypatch.setattr(donnees, "_trouver_ubyte", None)  # rien d'autre n'est cherché
+    assert [c.parent for c in donnees.obtenir_csv(miroirs=())] == [enonce] * 2
+    assert "fichiers CSV de « analyse_image/datas »" in donnees.source_disponible()
+
+
+def test_une_archive_de_kaggle_non_decompressee_est_nommee(petits_csv):
+    with zipfile.ZipFile(petits_csv / "archive.zip", "w") as archive:
+        for nom in donnees.CSV:
+            archive.write(petits_csv / nom, nom)
+            (petits_csv / nom).unlink()
+    with pytest.raises(DonneesInvalides, match=r"archive\.zip.*(?s:.*)décompressez-la"):
+        donnees.obtenir_csv()
+
+
+def test_un_csv_aux_lignes_numerotees_par_r_se_lit_comme_avant(petits_csv):
+    chemin = petits_csv / "fashion-mnist_train.csv"
+    X, y = donnees.lire_csv(chemin)
+    entete, *lignes = chemin.read_text().splitlines()
+    numerotees = [f'"{i}",{ligne}' for i, ligne in enumerate(lignes, start=1)]
+    chemin.write_text("\n".join([entete, *numerotees]))
+    X_r, y_r = donnees.lire_csv(chemin)
+    assert np.array_equal(X, X_r) and np.array_equal(y, y_r)

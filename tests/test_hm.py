@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from outils import cache, catalogue, garde_robe, hm, voisins
-from outils.donnees import DonneesInvalides
+from outils import cache, catalogue, fichiers, garde_robe, hm, jeux, voisins
+from outils.fichiers import DonneesInvalides
 from outils.preparation import couleurs_carrees
 
 RACINE = Path(__file__).resolve().parents[1]
@@ -174,7 +175,10 @@ def test_les_dimensions_se_lisent_sans_decoder(jumeau, manifeste):
     assert mesures["bytes"].sum() == sum(os.path.getsize(p) for p in manifeste["path"])
 
 
-@pytest.mark.parametrize("article", [108775015, "108775015", "0108775015", np.int64(108775015)])
+@pytest.mark.parametrize(
+    "article",
+    [108775015, "108775015", "0108775015", np.int64(108775015), "108775015.0", 108775015.0],
+)
 def test_le_chemin_d_une_photo(article):
     assert hm.chemin_photo(article) == "images/010/0108775015.jpg"
 
@@ -222,6 +226,80 @@ def test_un_articles_csv_inutilisable_dit_quoi_faire(tmp_path, texte, message):
     assert "Remède" in str(erreur.value)
 
 
+def ecrire_articles(dossier, entete, *lignes):
+    (dossier / "articles.csv").write_text("".join(f"{ligne}\n" for ligne in (entete, *lignes)))
+
+
+ENTETE = ",".join(hm.COLONNES_UTILES)
+LIGNES = ("108775015,0108775,Vest top,Garment Upper body", "110065001,0110065,Bra,Underwear")
+
+
+@pytest.mark.parametrize("fin", [",", ",de trop"])
+def test_une_valeur_de_trop_ne_decale_rien_en_silence(tmp_path, fin):
+    ecrire_articles(tmp_path, ENTETE, *(ligne + fin for ligne in LIGNES))
+    with pytest.raises(DonneesInvalides, match="5 valeurs à la ligne 2"):
+        hm.lire_articles(tmp_path)
+    ecrire_articles(tmp_path, ENTETE, LIGNES[0], LIGNES[1] + fin)
+    with pytest.raises(DonneesInvalides, match="5 valeurs à la ligne 3"):
+        hm.lire_articles(tmp_path)
+
+
+@pytest.mark.parametrize("entete", [ENTETE, f'"",{ENTETE}'])
+def test_des_numeros_de_ligne_a_la_facon_de_r_se_lisent(tmp_path, entete):
+    ecrire_articles(tmp_path, entete, *(f'"{i}",{ligne}' for i, ligne in enumerate(LIGNES, 1)))
+    articles = hm.lire_articles(tmp_path)
+    assert articles["article_id"].tolist() == ["0108775015", "0110065001"]
+    assert articles["product_group_name"].tolist() == ["Garment Upper body", "Underwear"]
+
+
+def ranger(dossier, *noms):
+    for nom in noms:
+        (dossier / "images" / nom).parent.mkdir(parents=True, exist_ok=True)
+        (dossier / "images" / nom).write_bytes(b"")
+
+
+def test_les_identifiants_d_un_tableur_les_suffixes_et_les_parasites(tmp_path):
+    lignes = [ligne.replace("5,0108775,", "5.0,108775.0,") for ligne in LIGNES]
+    ecrire_articles(tmp_path, ENTETE, *lignes)
+    ranger(tmp_path, "010/0108775015.JPG", "011/0110065001.jpeg", "010/notes.txt")
+    ranger(tmp_path, ".DS_Store", "010/._0108775015.jpg", ".ipynb_checkpoints/a.jpg")
+    assert hm.sous_dossiers(tmp_path) == ["010", "011"]
+    manifeste, anomalies = hm.manifeste_hm(tmp_path)
+    assert manifeste["product"].tolist() == ["0108775", "0110065"]
+    assert all(Path(chemin).is_file() for chemin in manifeste["path"])
+    assert anomalies["reason"].tolist() == [catalogue.PARASITE] * 3
+
+
+def test_quand_aucun_article_n_a_sa_photo_on_dit_pourquoi(tmp_path):
+    ecrire_articles(tmp_path, ENTETE, *LIGNES)
+    ranger(tmp_path, "095/0950000001.jpg")
+    with pytest.raises(
+        DonneesInvalides, match="2 « article sans photo », 1 « photo sans"
+    ) as erreur:
+        hm.manifeste_hm(tmp_path)
+    assert "images/010/0108775015.jpg" in erreur.value.trouve and erreur.value.remede
+
+
+@pytest.mark.parametrize("nom", ["articles.csv", "articles.csv.zip", "archive.zip"])
+def test_une_archive_a_la_place_d_articles_csv_est_nommee(
+    jumeau, tmp_path, monkeypatch, capsys, nom
+):
+    monkeypatch.setenv("LABO_DATAS", str(tmp_path))
+    (tmp_path / "hm").mkdir()
+    (tmp_path / "hm" / "images").symlink_to(jumeau / "images")
+    with zipfile.ZipFile(tmp_path / "hm" / nom, "w") as archive:
+        archive.write(jumeau / "articles.csv", "articles.csv")
+    with pytest.raises(DonneesInvalides, match=f"{nom} » est inutilisable") as erreur:
+        hm.lire_articles(tmp_path / "hm")
+    assert "décompressez" in erreur.value.remede and "kaggle" not in erreur.value.remede
+    if nom == "articles.csv":  # tout a l'air d'être là : on s'arrête avant de le lire
+        with pytest.raises(DonneesInvalides, match="archive zip"):
+            hm.obtenir_hm(n=30, largeur=40)
+    else:
+        assert hm.obtenir_hm(n=30, largeur=40)[1] == "jumeau dessiné"
+        assert nom in capsys.readouterr().out
+
+
 def test_sans_dossier_images(jumeau, tmp_path):
     (tmp_path / "articles.csv").write_bytes((jumeau / "articles.csv").read_bytes())
     with pytest.raises(DonneesInvalides, match="images"):
@@ -245,7 +323,7 @@ def test_le_vrai_catalogue_passe_avant_le_jumeau_toujours_annonce(
     monkeypatch.setenv("LABO_DATAS", str(tmp_path))
     dossier, source = hm.obtenir_hm(n=30, largeur=40)
     assert source == "jumeau dessiné" and "⚠ DONNÉES DESSINÉES" in capsys.readouterr().out
-    assert hm.trouver_hm() is None  # le jumeau n'est pas pris pour le vrai
+    assert jeux.trouver("hm") is None  # le jumeau n'est pas pris pour le vrai
     etat = contenu(Path(dossier))
     assert hm.obtenir_hm(n=30, largeur=40)[0] == dossier and contenu(Path(dossier)) == etat
     capsys.readouterr()
@@ -393,6 +471,41 @@ def test_un_cache_complet_n_est_plus_touche(en_cache, manifeste):
     assert {c: c.stat().st_mtime_ns for c in dossier.iterdir()} == avant
 
 
+DEUX_A_LA_FOIS = """
+import sys
+import pandas as pd
+from outils import cache
+bilan = cache.ecrire_cache(pd.read_csv(sys.argv[1], dtype=str), sys.argv[2], cote=48, par_fragment=50)
+assert bilan["photos"] == int(sys.argv[3]), bilan
+assert len(cache.charger_cache(sys.argv[2], [sys.argv[4]])) == 1
+"""
+
+
+def test_deux_noyaux_ecrivent_le_meme_cache_a_la_fois(en_cache, manifeste, tmp_path):
+    manifeste.to_csv(tmp_path / "m.csv")
+    bonne = manifeste[~manifeste["id"].isin(dict(en_cache[1]["illisibles"]))]["id"].iloc[0]
+    reste = (str(tmp_path / "m.csv"), str(tmp_path / "c"), str(len(manifeste) - 2), bonne)
+    commande = [sys.executable, "-c", DEUX_A_LA_FOIS, *reste]
+    noyaux = [
+        subprocess.Popen(commande, cwd=RACINE / "analyse_image", stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    for noyau in noyaux:
+        _, erreurs = noyau.communicate(timeout=600)
+        assert noyau.returncode == 0, erreurs.decode()
+    assert contenu(tmp_path / "c") == contenu(en_cache[0])
+    assert sorted(c.name for c in tmp_path.iterdir()) == ["c", "m.csv"]  # ni verrou ni reste
+
+
+def test_un_cache_complet_en_lecture_seule_suffit(en_cache, manifeste, monkeypatch):
+    def refuser(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(fichiers.tempfile, "mkstemp", refuser)
+    monkeypatch.setattr(fichiers.os, "open", refuser)
+    assert cache.ecrire_cache(manifeste, en_cache[0], cote=48, par_fragment=50)["repris"] == 5
+
+
 @pytest.mark.parametrize("reglage", [{"cote": 32}, {"qualite": 60}, {"graine": 1}])
 def test_un_autre_cache_n_est_jamais_ecrase(en_cache, manifeste, reglage):
     avant = contenu(en_cache[0])
@@ -458,11 +571,6 @@ def test_les_voisins_sont_les_plus_grands_cosinus(index):
 def test_une_image_est_sa_propre_voisine_quelle_que_soit_sa_longueur(index):
     rangs, cosinus = index.voisins(7 * index.vecteurs[[3, 8]], k=1)
     assert rangs.ravel().tolist() == [3, 8] and cosinus == pytest.approx(1, abs=1e-5)
-
-
-def test_la_precision_par_requete():
-    voisinage = np.array([[1, 1, 2, 2], [0, 0, 0, 0], [3, 1, 1, 1]])
-    assert voisins.precision_par_requete(voisinage, [1, 0, 3]).tolist() == [0.5, 1, 0.25]
 
 
 def test_l_index_est_ecrit_et_relu_sans_pickle(index, tmp_path):

@@ -1,14 +1,19 @@
 """labo.py : préparation de l'environnement, exécution des labos, ligne de commande."""
 
 import ast
+import io
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import urllib.request
+import zipfile
 from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 import labo
 
@@ -24,6 +29,15 @@ def depot(tmp_path, monkeypatch):
     (tmp_path / "analyse_image").mkdir()
     (tmp_path / "requirements.txt").write_text("", encoding="utf-8")
     return tmp_path
+
+
+@pytest.fixture
+def environnement(monkeypatch):
+    """Rend l'environnement tel qu'il était : `regler_environnement` le change pour tout le programme."""
+    avant = dict(os.environ)
+    yield monkeypatch.setenv
+    os.environ.clear()
+    os.environ.update(avant)
 
 
 def ecrire_notebook(chemin, *codes):
@@ -47,28 +61,35 @@ class Appels(list):
 # --- Un Python convenable --------------------------------------------------------------------
 
 
-def test_labo_se_lit_avec_python_3_8():
+def test_labo_se_lit_avec_python_3_6():
     """Un vieux Python doit pouvoir lire le fichier pour dire qu'il est trop vieux."""
-    ast.parse(Path(labo.__file__).read_text(encoding="utf-8"), feature_version=(3, 8))
+    ast.parse(Path(labo.__file__).read_text(encoding="utf-8"), feature_version=(3, 6))
 
 
-def test_sans_python_convenable_le_message_dit_quoi_installer(monkeypatch, tmp_path):
-    monkeypatch.setattr(labo, "VERSIONS", ((3, 99),))
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(labo.Probleme, match=r"3\.11, 3\.12 ou 3\.13") as refus:
-        labo.trouver_python()
-    assert "python.org" in str(refus.value)
-    assert "Colab" in str(refus.value)
+@pytest.mark.parametrize("version", ["3.6", "3.7", "3.8"])
+def test_un_vieux_python_dit_quoi_installer(version, tmp_path):
+    python = shutil.which(f"python{version}")
+    if not python or labo.version_de([python]) is None:
+        pytest.skip(f"Python {version} n'est pas installé")
+    copie = shutil.copy(labo.__file__, tmp_path)
+    reponse = subprocess.run(
+        [python, copie, "preparer"], env={"PATH": str(tmp_path)}, capture_output=True
+    )
+    assert reponse.returncode == 1
+    assert b"3.11, 3.12 ou 3.13" in reponse.stderr and b"Traceback" not in reponse.stderr
 
 
-@POSIX
-def test_un_autre_python_est_pris_seulement_s_il_tourne(monkeypatch, tmp_path):
-    for nom, code in (("python3.99", "exit 127"), ("python3.98", "echo 3 98")):
-        (tmp_path / nom).write_text(f"#!/bin/sh\n{code}\n", encoding="utf-8")
-        (tmp_path / nom).chmod(0o755)
-    monkeypatch.setattr(labo, "VERSIONS", ((3, 99), (3, 98)))
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert labo.trouver_python() == ["python3.98"]
+def test_une_console_sans_accents_n_interrompt_rien():
+    class FluxDePython36:  # pas de « reconfigure »
+        encoding = "ascii"
+
+        def detach(self):
+            return octets
+
+    octets = io.BytesIO()
+    flux = labo.tolerant(FluxDePython36())
+    print("préparé", file=flux)
+    assert octets.getvalue() == f"pr?par?{os.linesep}".encode()
 
 
 @pytest.mark.parametrize(
@@ -103,8 +124,10 @@ def test_machine_avec_tensorflow(machine):
 def test_une_installation_interrompue_est_refaite(depot, monkeypatch):
     (depot / ".venv").mkdir()
     monkeypatch.setattr(labo, "version_de", lambda commande, module="sys": (3, 12))
+    monkeypatch.setattr(labo, "environnement_de_pip", dict)
+    monkeypatch.setattr(labo, "verifier_bibliotheques", lambda: None)
     appels = Appels(1, 0, 1, 0)
-    monkeypatch.setattr(labo, "lancer", appels)
+    monkeypatch.setattr(labo, "lancer_et_attendre", appels)
 
     with pytest.raises(labo.Probleme, match="Internet"):  # pip échoue
         labo.preparer()
@@ -122,11 +145,104 @@ def test_une_installation_interrompue_est_refaite(depot, monkeypatch):
     assert all("pip install" in appel for appel in appels)
 
 
-def test_un_venv_sans_pip_est_repare(depot):
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", depot / ".venv"], check=True)
-    assert labo.version_de([labo.python_venv()], module="pip") is None
+@pytest.fixture(scope="module")
+def venv(tmp_path_factory):
+    """Un .venv/ sans pip, réparé, et un paquet « keras » factice à y installer ; rend leur dossier."""
+    dossier = tmp_path_factory.mktemp("depot")
+    (dossier / "requirements.txt").touch()
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", dossier / ".venv"], check=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(labo, "RACINE", dossier)
+        patch.setattr(labo, "VENV", dossier / ".venv")
+        assert labo.version_de([labo.python_venv()], module="pip") is None
+        labo.preparer()
+        assert labo.version_de([labo.python_venv()], module="pip") == sys.version_info[:2]
+    infos = "keras-3.99.dist-info"
+    with zipfile.ZipFile(dossier / "keras-3.99-py3-none-any.whl", "w") as paquet:
+        paquet.writestr("keras/__init__.py", "")
+        paquet.writestr(f"{infos}/METADATA", "Metadata-Version: 2.1\nName: keras\nVersion: 3.99\n")
+        paquet.writestr(
+            f"{infos}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        paquet.writestr(f"{infos}/RECORD", "")
+    return dossier
+
+
+@pytest.mark.parametrize(
+    ("variable", "section"),
+    [
+        ("PIP_TARGET={ailleurs}", ""),
+        ("PIP_PREFIX={ailleurs}", ""),
+        ("PIP_ROOT={ailleurs}", ""),
+        ("PIP_DRY_RUN=1", ""),
+        ("PIP_QUIET=3", "[install]\ntarget = {ailleurs}"),
+        ("", "prefix = {ailleurs}\n[install]\ndry-run = true\nno-deps = true"),
+    ],
+)
+def test_pip_installe_dans_venv_quels_que_soient_ses_reglages(
+    depot, venv, environnement, monkeypatch, variable, section
+):
+    """Seul ce qui dit où sont les paquets est gardé : ici, ni index, ni Internet."""
+    ailleurs = depot / "ailleurs"
+    reglages = depot / "pip.conf"
+    section = section.format(ailleurs=ailleurs)
+    reglages.write_text(f"[global]\nno-index = true\nfind-links = {venv}\n{section}\n")
+    for nom in [nom for nom in os.environ if nom.startswith("PIP_")]:
+        del os.environ[nom]
+    environnement("PIP_CONFIG_FILE", str(reglages))
+    if variable:
+        environnement(*variable.format(ailleurs=ailleurs).split("="))
+    monkeypatch.setattr(labo, "VENV", venv / ".venv")
+    (depot / "requirements.txt").write_text("keras>=3\n", encoding="utf-8")
+    labo.temoin().unlink(missing_ok=True)
+    for reste in (venv / ".venv").glob("**/site-packages/keras*"):
+        shutil.rmtree(reste)
+
+    labo.regler_environnement()
     labo.preparer()
-    assert labo.version_de([labo.python_venv()], module="pip") == sys.version_info[:2]
+    assert labo.version_de([labo.python_venv()], module="keras")
+    assert labo.temoin().exists()
+    assert not ailleurs.exists()
+
+
+def test_une_bibliotheque_qui_ne_s_importe_pas_est_dite(depot, venv, monkeypatch):
+    monkeypatch.setattr(labo, "VENV", venv / ".venv")
+    monkeypatch.setattr(labo, "lancer_et_attendre", Appels(0))  # pip a « réussi »
+    (depot / "requirements.txt").write_text("# rien\nseaborn>=0.13\n", encoding="utf-8")
+    labo.temoin().unlink(missing_ok=True)
+    with pytest.raises(labo.Probleme, match="No module named 'seaborn'"):
+        labo.preparer()
+    assert not labo.temoin().exists()
+
+
+def test_un_separateur_dans_le_chemin_fait_renommer_le_dossier(depot, monkeypatch):
+    monkeypatch.setattr(labo, "RACINE", depot / f"labos{os.pathsep}images")
+    with pytest.raises(labo.Probleme, match="renommez"):
+        labo.creer_venv()
+
+
+@pytest.mark.parametrize("variable", ["LABO_DATAS", "KERAS_HOME"])
+def test_un_dossier_relatif_part_du_dossier_courant(
+    tmp_path, environnement, monkeypatch, capsys, variable
+):
+    monkeypatch.chdir(tmp_path)
+    environnement(variable, "mes_donnees")
+    labo.regler_environnement()
+    assert os.environ[variable] == str(tmp_path / "mes_donnees")
+    assert str(tmp_path / "mes_donnees") in capsys.readouterr().out
+    labo.regler_environnement()
+    assert capsys.readouterr().out == ""  # labo.py se relance dans .venv/ : dit une fois
+
+
+def test_ce_qui_reste_sur_la_machine_evite_le_mandataire(environnement):
+    environnement("http_proxy", "http://mandataire.invalid:3128")
+    environnement("no_proxy", "intranet.invalid")
+    for _ in range(2):
+        labo.regler_environnement()
+        for nom in ("no_proxy", "NO_PROXY"):
+            assert os.environ[nom] == "intranet.invalid,127.0.0.1,localhost"
+    assert urllib.request.proxy_bypass("127.0.0.1")
+    assert not urllib.request.proxy_bypass("exemple.invalid")
 
 
 @pytest.fixture
@@ -215,7 +331,43 @@ def test_jupyter_dans_codespaces_n_admet_que_sa_propre_adresse():
 # --- Exécuter les labos ----------------------------------------------------------------------
 
 
-def test_executer_range_une_copie_propre_et_rappelle_les_scores(depot, capfd, monkeypatch):
+def test_les_reglages_de_la_machine_n_atteignent_pas_le_noyau(depot, environnement):
+    intrus = depot / "intrus"
+    for fichier in ("numpy.py", "profil/profile_default/startup/00.py", "demarrage.py"):
+        (intrus / fichier).parent.mkdir(parents=True, exist_ok=True)
+        (intrus / fichier).write_text("import builtins; builtins.INTRUS = True")
+    (intrus / "matplotlibrc").write_text("backend: TkAgg\ntext.usetex: True\n")
+    for nom, valeur in {
+        "IPYTHONDIR": str(intrus / "profil"),
+        "KERAS_BACKEND": "torch",
+        "KERAS_MAX_EPOCHS": "1",
+        "MATPLOTLIBRC": str(intrus),
+        "MPLBACKEND": "TkAgg",
+        "PYTEST_ADDOPTS": "--collect-only",
+        "PYTHONOPTIMIZE": "2",
+        "PYTHONPATH": str(intrus),
+        "PYTHONSAFEPATH": "1",
+        "PYTHONSTARTUP": str(intrus / "demarrage.py"),
+    }.items():
+        environnement(nom, valeur)
+    labo.regler_environnement()
+    (depot / "analyse_image" / "outils.py").touch()
+    ecrire_notebook(
+        depot / "analyse_image" / "essai.ipynb",
+        "import builtins, os, sys, numpy, outils\n"
+        "assert __debug__ and not hasattr(builtins, 'INTRUS') and numpy.__version__\n"
+        "assert os.environ['KERAS_BACKEND'] == 'tensorflow'\n"
+        "assert not {'KERAS_MAX_EPOCHS', 'PYTEST_ADDOPTS', 'PYTHONPATH'} & set(os.environ)",
+        "import matplotlib.pyplot as plt\nplt.plot([1, 2]);",
+    )
+    assert labo.executer(["essai"]) == 0
+    copie = nbformat.read(depot / "sortie" / "essai.ipynb", as_version=4)
+    assert "image/png" in copie.cells[2].outputs[0].data
+
+
+def test_executer_range_une_copie_propre_et_rappelle_les_scores(
+    depot, environnement, capfd, monkeypatch
+):
     # Un noyau « python3 » installé par ailleurs, et cassé, ne doit pas être employé.
     intrus = depot / "jupyter" / "kernels" / "python3"
     intrus.mkdir(parents=True)
@@ -258,6 +410,10 @@ def test_executer_s_arrete_a_la_cellule_qui_echoue(depot, capfd):
     labos = depot / "analyse_image"
     source = ecrire_notebook(labos / "a.ipynb", "x = 0", "1 / x  # échoue", "print('jamais')")
     ecrire_notebook(labos / "b.ipynb", "print('Données : b')")
+    fourni = nbformat.read(source, as_version=4)  # avec les sorties d'une exécution plus ancienne
+    ancienne = new_output("stream", text="Précision: 0.9999\nModèle sauvegardé !\n")
+    fourni.cells[3].update(outputs=[ancienne], execution_count=3)
+    nbformat.write(fourni, source)
     avant = source.read_bytes()
     assert labo.executer(["a", "b"], sur_place=True) == 1
 
@@ -266,7 +422,52 @@ def test_executer_s_arrete_a_la_cellule_qui_echoue(depot, capfd):
     assert "1 / x  # échoue" in affiche
     assert "ZeroDivisionError: division by zero" in affiche
     assert "b.ipynb" not in affiche
+    assert "0.9999" not in affiche and "sauvegardé" not in affiche
+    copie = nbformat.read(depot / "sortie" / "a.ipynb", as_version=4)
+    assert [c.execution_count for c in copie.cells[1:]] == [1, 2, None]
+    assert copie.cells[3].outputs == []
     assert source.read_bytes() == avant  # un échec ne remplace pas le notebook fourni
+
+
+def resultat_annonce(affiche):
+    """Chemin du notebook exécuté, lu dans le bilan de « executer »."""
+    (ligne,) = [ligne for ligne in affiche.splitlines() if "résultat dans" in ligne]
+    return Path(ligne.split("résultat dans ")[1])
+
+
+@pytest.mark.parametrize("sur_place", [False, True])
+def test_un_dossier_ou_l_on_ne_peut_pas_ecrire_est_dit_avant_d_executer(
+    depot, capfd, monkeypatch, sur_place
+):
+    ecrire_notebook(depot / "analyse_image" / "a.ipynb", "print('Données : a')")
+    impossible = depot / ("analyse_image" if sur_place else "occupe")
+    impossible.is_dir() or impossible.touch()  # un fichier à la place du dossier
+    essayer = labo.tempfile.TemporaryFile
+
+    def lecture_seule(dir):
+        if Path(dir) == impossible:
+            raise PermissionError(13, "Permission denied")
+        return essayer(dir=dir)
+
+    monkeypatch.setattr(labo.tempfile, "TemporaryFile", lecture_seule)
+    options = {"sur_place": True} if sur_place else {"dossier": impossible}
+    assert labo.executer(["a"], **options) == 0
+    affiche = capfd.readouterr().out
+    assert affiche.index(f"Impossible d'écrire dans « {impossible} »") < affiche.index("a.ipynb")
+    resultat = resultat_annonce(affiche)
+    assert (
+        impossible not in resultat.parents and str(resultat.parent) in affiche.split("a.ipynb")[0]
+    )
+    assert nbformat.read(resultat, as_version=4).cells[1].outputs[0].text == "Données : a\n"
+
+
+def test_un_resultat_n_est_pas_perdu_si_le_dossier_disparait(depot, capfd):
+    code = "import shutil; shutil.rmtree('../sortie'); open('../sortie', 'w').close()"
+    ecrire_notebook(depot / "analyse_image" / "a.ipynb", code)
+    assert labo.executer(["a"]) == 0
+    resultat = resultat_annonce(capfd.readouterr().out)
+    assert nbformat.read(resultat, as_version=4).cells[1].execution_count == 1
+    assert not list(depot.rglob("*.provisoire"))
 
 
 def test_executer_sur_place_remplace_le_notebook(depot):
@@ -296,12 +497,12 @@ def test_notebook_illisible(depot):
 # --- La ligne de commande --------------------------------------------------------------------
 
 
-def appeler(*arguments):
+def appeler(*arguments, **variables):
     return subprocess.run(
         [sys.executable, labo.__file__, *arguments],
         capture_output=True,
         encoding="utf-8",
-        env=dict(os.environ, PYTHONUTF8="1"),
+        env=dict(os.environ, PYTHONUTF8="1", **variables),
     )
 
 
@@ -314,16 +515,62 @@ def test_ctrl_c_attend_la_fin_du_programme_lance(code, tmp_path):
         f"time.sleep(0.5); pathlib.Path({str(tmp_path / 'fini')!r}).touch(); sys.exit({code})"
     )
     if code == 0:
-        assert labo.lancer([sys.executable, "-c", programme]) == 0
+        assert labo.lancer_et_attendre([sys.executable, "-c", programme]) == 0
     else:
         with pytest.raises(KeyboardInterrupt):
-            labo.lancer([sys.executable, "-c", programme])
+            labo.lancer_et_attendre([sys.executable, "-c", programme])
     assert (tmp_path / "fini").exists()
+
+
+@POSIX
+@pytest.mark.parametrize(("commande", "programmes"), [("servir", 2), ("ouvrir", 1)])
+def test_sigterm_arrete_aussi_les_programmes_lances(commande, programmes):
+    enfant = "import sys, time; sys.stderr.write('prêt\\n'); time.sleep(300)"
+    code = (
+        f"import sys, labo; enfant = [sys.executable, '-c', {enfant!r}]\n"
+        "labo.preparer = lambda: None\n"
+        "labo.commandes_du_service = lambda *_: (enfant, enfant, {})\n"
+        "labo.ouvrir = lambda nom: labo.lancer_et_attendre(enfant)\n"
+        f"sys.argv = ['labo.py', {commande!r}]\n"
+        "sys.exit(labo.principal())"
+    )
+    processus = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=labo.RACINE, stderr=subprocess.PIPE, encoding="utf-8",
+        env=dict(os.environ, PYTHONUTF8="1"),
+    )  # fmt: skip
+    for _ in range(programmes):
+        assert processus.stderr.readline() == "prêt\n"
+    processus.send_signal(signal.SIGTERM)
+    # L'erreur standard, partagée, ne se ferme que lorsque tous les programmes ont fini.
+    processus.communicate(timeout=60)
+
+
+def test_le_service_et_la_page_ignorent_les_mandataires(environnement, monkeypatch):
+    environnement("all_proxy", "socks5://mandataire.invalid:1080")
+    environnement("HTTP_PROXY", "http://mandataire.invalid:3128")
+    environnement("no_proxy", "intranet.invalid")
+    recus = []
+
+    class Programme:
+        returncode = 0
+
+        def __init__(self, _, env, **options):
+            recus.append(env)
+
+        poll = wait = terminate = lambda self: 0
+
+    monkeypatch.setattr(labo.subprocess, "Popen", Programme)
+    assert labo.servir(None) == 0
+    assert len(recus) == 2
+    for env in recus:
+        mandataires = {nom: v for nom, v in env.items() if nom.lower().endswith("_proxy")}
+        assert set(mandataires) == {"no_proxy", "NO_PROXY"}
+        assert set(mandataires.values()) == {"127.0.0.1,localhost"}
 
 
 def test_l_aide_est_en_francais():
     for arguments in (["--help"], ["executer", "-h"]):
-        reponse = appeler(*arguments)
+        reponse = appeler(*arguments, PYTHONOPTIMIZE="2")
         assert reponse.returncode == 0
         assert reponse.stdout.startswith("Prépare l'environnement")
         assert "usage:" not in reponse.stdout
@@ -347,9 +594,9 @@ def test_sans_commande_on_ouvre_le_premier_labo():
 
 
 def test_le_premier_echec_des_tests_est_rendu(monkeypatch):
-    monkeypatch.setattr(labo, "lancer", Appels(0, 3, 0))
+    monkeypatch.setattr(labo, "lancer_et_attendre", Appels(0, 3, 0))
     assert labo.tester([]) == 3
-    monkeypatch.setattr(labo, "lancer", Appels(0, 0, 0))
+    monkeypatch.setattr(labo, "lancer_et_attendre", Appels(0, 0, 0))
     assert labo.tester([]) == 0
 
 

@@ -17,7 +17,8 @@ from PIL import Image
 from serveurs import arreter, port_libre
 
 import labo
-from outils import preparation, reseaux
+from mesures import reseaux
+from outils import preparation
 from outils.donnees import CLASSES
 from outils.fichiers import RACINE
 from outils.modele import (
@@ -294,4 +295,4 @@ def test_servir_prend_des_ports_libres():
         prise.bind(("127.0.0.1", 0))
         prise.listen()
         occupe = prise.getsockname()[1]
-        assert labo.port_libre(occupe) > occupe
+        assert labo.premier_port_libre(occupe) > occupe

@@ -374,7 +374,7 @@ FILS = """
 import threading, warnings
 from PIL import Image, ImageDraw
 import io
-from outils import photos, preparation
+from outils import preparation
 image = Image.effect_noise((64, 80), 90).convert("RGB")
 tampon = io.BytesIO()
 image.save(tampon, "JPEG")

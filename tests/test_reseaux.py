@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from outils import donnees, modele, preparation, reseaux
+from mesures import reseaux
+from outils import donnees, jeux, modele, preparation
 from outils.fichiers import RACINE
 
 REFERENCE = RACINE / "modele" / "reference"
@@ -62,9 +63,10 @@ def test_reference_sur_le_vrai_jeu_de_test(reference):
 
 
 def test_reference_et_preparation_sur_de_vraies_photos(reference):
-    dossier = RACINE.parent / "shared" / "vetements" / "apprentissage"
-    if not dossier.is_dir():
-        pytest.skip("pas de photos réelles sur cette machine (../shared/vetements)")
+    vetements = jeux.trouver("vetements")
+    if vetements is None:
+        pytest.skip("pas de photos de vêtements dans LABO_DATAS")
+    dossier = next(d for d in (vetements / "train", vetements / "apprentissage") if d.is_dir())
     attendues = {"t-shirt": {0}, "pants": {1}, "dress": {3}, "outwear": {4}, "shoes": {5, 7, 9}}
     taux, taux_enonce = [], []
     for classe, justes in attendues.items():

@@ -1,16 +1,18 @@
 """Réseaux pré-entraînés : formes, gel, coût, poids absents ou retrouvés, caractéristiques calculées une fois."""
 
 import hashlib
+import io
 import socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+import h5py
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from outils import chiens, figures, transfert
+from outils import catalogue, figures, jeux, transfert
 from outils.preparation import preparer_couleur
 
 # Paramètres, caractéristiques, millions de multiplications (à 224 pixels), paramètres du dernier étage.
@@ -84,10 +86,11 @@ def test_mobilenet_aux_vrais_poids_separe_les_races():
         base = transfert.charger_base("MobileNet", telecharger=False)
     except transfert.PoidsAbsents as absents:
         pytest.skip(str(absents).splitlines()[0])
-    dossier = chiens.trouver_chiens()
+    dossier = jeux.trouver("chiens")
     if dossier is None:
-        pytest.skip("les photos de chiens ne sont pas là")
-    photos = chiens.manifeste_chiens(dossier).groupby("class").head(14).reset_index(drop=True)
+        pytest.skip("pas de photos de chiens dans le dossier de données (LABO_DATAS)")
+    photos = catalogue.manifeste_classes(dossier, jeux.RACES)
+    photos = photos.groupby("class").head(14).reset_index(drop=True)
     images = np.concatenate([preparer_couleur(c, 224) for c in photos["path"]]) * 255
     x = np.asarray(base(transfert.FAMILLES["MobileNet"].preparer(images), training=False))
     x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-6)
@@ -102,7 +105,6 @@ def test_mobilenet_aux_vrais_poids_separe_les_races():
 @pytest.fixture
 def sans_poids(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(transfert, "RACINE", tmp_path / "depot")
 
     def adresse(base):
         famille = transfert.FAMILLES["ResNet50"]
@@ -121,7 +123,10 @@ def test_des_poids_absents_disent_lesquels_combien_et_ou_les_mettre(
     message = str(absents.value)
     assert transfert.FAMILLES["ResNet50"].fichier in message and "95 Mo" in message
     assert str(tmp_path / "keras" / "models") in message and "KERAS_HOME" in message
-    assert ("injoignable" in message) == telecharger
+    assert [ligne[:10] for ligne in message.splitlines()[1:]] == [
+        "  Trouvé  ", "  Attendu ", "  Remède  ",
+    ]  # fmt: skip
+    assert ("mode rapide" in message) != telecharger
 
 
 @pytest.mark.parametrize(
@@ -138,19 +143,36 @@ def test_un_fichier_de_poids_abime_est_dit(sans_poids, tmp_path, contenu):
 def test_un_serveur_muet_ne_bloque_pas(sans_poids):
     with socket.create_server(("127.0.0.1", 0)) as muet:  # accepte, ne répond jamais
         sans_poids(f"http://127.0.0.1:{muet.getsockname()[1]}/")
-        with pytest.raises(transfert.PoidsAbsents, match="injoignable"):
+        with pytest.raises(transfert.PoidsAbsents, match="téléchargement de .* impossible"):
             transfert.trouver_poids("ResNet50", delai=0.2)
 
 
-class Serveur(BaseHTTPRequestHandler):
-    def do_HEAD(self):
-        self.send_response(200)
-        self.send_header("Content-Length", "12")
-        self.end_headers()
+def test_des_poids_illisibles_en_ecriture_vont_ailleurs(sans_poids, tmp_path, monkeypatch, capsys):
+    """Un KERAS_HOME partagé, en lecture seule : les poids vont dans le cache personnel, et le labo le dit."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "keras").write_bytes(b"")  # rien ne peut y être écrit, même par root
+    recus = []
+    monkeypatch.setattr(
+        transfert.fichiers, "telecharger", lambda adresses, chemin, *_: recus.append(chemin)
+    )
+    with pytest.raises(FileNotFoundError):  # le faux téléchargement n'a rien écrit
+        transfert.trouver_poids("ResNet50")
+    assert recus[0].parent == tmp_path / "cache" / "labos-images"
+    assert "lecture seule" in capsys.readouterr().out
 
+
+def octets_hdf5():
+    with io.BytesIO() as tampon:
+        with h5py.File(tampon, "w"):
+            pass
+        return tampon.getvalue()
+
+
+class Serveur(BaseHTTPRequestHandler):
     def do_GET(self):
-        self.do_HEAD()
-        self.wfile.write(b"douze octets")
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(octets_hdf5())
 
     def log_message(self, *_):
         pass
@@ -162,14 +184,14 @@ def test_des_poids_telecharges_sont_verifies(sans_poids, tmp_path, monkeypatch, 
         Thread(target=http.serve_forever, daemon=True).start()
         sans_poids(f"http://127.0.0.1:{http.server_port}/")
         if bon:
-            md5 = hashlib.md5(b"douze octets").hexdigest()
-            famille = transfert.FAMILLES["ResNet50"]._replace(md5=md5)
+            somme = f"md5:{hashlib.md5(octets_hdf5()).hexdigest()}"
+            famille = transfert.FAMILLES["ResNet50"]._replace(somme=somme)
             monkeypatch.setitem(transfert.FAMILLES, "ResNet50", famille)
             chemin = transfert.trouver_poids("ResNet50")
-            assert chemin.read_bytes() == b"douze octets"
+            assert chemin.read_bytes() == octets_hdf5()
             assert chemin.parent == tmp_path / "keras" / "models"
         else:
-            with pytest.raises(transfert.PoidsAbsents, match="téléchargement raté"):
+            with pytest.raises(transfert.PoidsAbsents, match="non conforme"):
                 transfert.trouver_poids("ResNet50")
         http.shutdown()
     # Un fichier qui n'est pas le bon n'est pas gardé sous son nom.
@@ -212,20 +234,31 @@ def test_d_autres_pixels_ou_un_autre_reseau_refont_le_calcul(compteur, tmp_path)
 
 
 @pytest.mark.parametrize("contenu", [b"", b"abc", b"PK\x03\x04" + b"\0" * 50])
-def test_un_cache_abime_est_refait(compteur, tmp_path, contenu):
+def test_un_cache_abime_est_refait(compteur, tmp_path, capsys, contenu):
     attendu = transfert.caracteristiques(compteur, IMAGES, "a", tmp_path)
     next(tmp_path.glob("*.npz")).write_bytes(contenu)
-    with pytest.warns(UserWarning, match="il est refait"):
-        assert np.array_equal(transfert.caracteristiques(compteur, IMAGES, "a", tmp_path), attendu)
+    assert np.array_equal(transfert.caracteristiques(compteur, IMAGES, "a", tmp_path), attendu)
+    assert "sont recalculées" in capsys.readouterr().out
     transfert.caracteristiques(compteur, IMAGES, "a", tmp_path)
     assert compteur.appels == 2
 
 
-def test_sans_droit_d_ecrire_on_calcule_quand_meme(compteur, tmp_path):
+def test_sans_droit_d_ecrire_on_garde_ailleurs(compteur, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "fichier").write_bytes(b"")
-    with pytest.warns(UserWarning, match="Pas de cache"):
+    for _ in range(2):
         x = transfert.caracteristiques(compteur, IMAGES, "a", tmp_path / "fichier")
-    assert x.shape == (4, 1)
+        assert x.shape == (4, 1)
+    assert compteur.appels == 1 and "lecture seule" in capsys.readouterr().out
+
+
+def test_un_disque_plein_n_arrete_pas_le_labo(compteur, tmp_path, monkeypatch, capsys):
+    def plein(chemin):
+        raise OSError("Plus de place.")
+
+    monkeypatch.setattr(transfert, "ecriture_atomique", plein)
+    assert transfert.caracteristiques(compteur, IMAGES, "a", tmp_path).shape == (4, 1)
+    assert "Plus de place." in capsys.readouterr().out
 
 
 def test_l_empreinte_des_poids_distingue_deux_reseaux():

@@ -274,4 +274,7 @@ def analyseur():
 if __name__ == "__main__":
     os.environ["KERAS_BACKEND"] = "jax"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+
+    keras.config.set_image_data_format("channels_last")  # quoi que dise un vieux keras.json
     entrainer(analyseur().parse_args())

@@ -69,8 +69,8 @@ def manifeste_hm(dossier, executer=map):
     groupes = {nom: articles[prefixes == nom] for nom in presents}
     reste = articles[~prefixes.isin(presents)]
     parts = list(executer(partial(_part, dossier), [*groupes.values(), reste], [*presents, None]))
-    manifeste, anomalies = (
-        pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)
+    manifeste, anomalies = hm.completer(
+        *(pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)), dossier
     )
     return (
         manifeste.sort_values("id", ignore_index=True),
@@ -91,7 +91,7 @@ def preparer(dossier, sortie, executer=None, cote=28, par_fragment=500):
     return manifeste, bilan
 
 
-def main():
+def principal():
     analyse = argparse.ArgumentParser("python -m echelle.preparer")
     analyse.add_argument("catalogue")
     analyse.add_argument("sortie")
@@ -113,4 +113,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    principal()

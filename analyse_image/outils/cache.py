@@ -2,9 +2,10 @@
 
 Décoder une photo de deux millions de pixels pour n'en garder que 180×180, à chaque époque, c'est là que
 passe le temps. `ecrire_cache` le fait une fois : un dossier de fragments TFRecord (le format de TensorFlow),
-chaque photo en JPEG de `cote`×`cote` avec son identifiant. Les classes n'y sont pas : le manifeste décide,
-à la lecture, ce qui est lu et sous quelle étiquette. Chaque fragment est écrit sous un nom provisoire, puis
-renommé : interrompue, même brutalement, l'écriture reprend au premier fragment manquant.
+chaque photo en JPEG de `cote`×`cote` avec son identifiant, et à côté de chacun la liste de ses photos. Les
+classes n'y sont pas : le manifeste décide, à la lecture, ce qui est lu et sous quelle étiquette. Chaque
+fichier est écrit sous un nom provisoire, puis renommé : interrompue, même brutalement, l'écriture reprend au
+premier fragment manquant, et deux programmes peuvent la faire en même temps.
 """
 
 import hashlib
@@ -19,16 +20,14 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
-from outils.donnees import DonneesInvalides
-from outils.fichiers import ecriture_atomique
+from outils.fichiers import DonneesInvalides, ecriture_atomique, nom_court, refuser_fichier, verrou
 from outils.photos import PhotoIllisible
 from outils.preparation import couleurs_carrees
 
-FICHE = "cache.json"
+FICHE = "cache.json"  # ce que le cache contient, ou contiendra
 
 
-def _nom(numero, total):
-    return f"photos-{numero:05d}-sur-{total:05d}.tfrecord"
+# --- Écrire ---------------------------------------------------------------------------------------
 
 
 def _en_jpeg(chemin, cote, qualite):
@@ -55,43 +54,45 @@ def _exemple(identifiant, octets):
 
 
 def _ecrire_json(chemin, contenu):
+    texte = json.dumps(contenu, ensure_ascii=False, indent=1) + "\n"
     with ecriture_atomique(chemin) as provisoire:
-        provisoire.write_text(
-            json.dumps(contenu, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+        provisoire.write_text(texte, encoding="utf-8")
+
+
+def _lire_json(chemin):
+    return json.loads(chemin.read_text(encoding="utf-8"))
+
+
+def _lire_plan(dossier):
+    """Ce que le cache doit contenir (dict), ou None s'il n'y en a pas. Lève `DonneesInvalides`."""
+    try:
+        plan = _lire_json(dossier / FICHE)["plan"]
+        plan["photos"], plan["par_fragment"], plan["cote"]  # s'il en manque, KeyError
+        return plan
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, LookupError, TypeError) as erreur:
+        refuser_fichier(
+            dossier / FICHE,
+            f"une fiche illisible ({type(erreur).__name__})",
+            "celle qu'ecrire_cache a écrite",
+            "supprimez ce dossier ; le cache se refait à partir des photos.",
         )
 
 
-def _plan(lignes, cote, qualite, par_fragment, graine):
-    """Ce que le cache doit contenir ; deux caches du même plan ont les mêmes octets."""
-    liste = "\n".join(f"{i}\t{Path(p).name}" for i, p in lignes)
-    return {
-        "version": 1,
-        "cote": cote,
-        "qualite": qualite,
-        "par_fragment": par_fragment,
-        "graine": graine,
-        "photos": len(lignes),
-        "empreinte": hashlib.sha256(liste.encode()).hexdigest(),
-    }
+def _fragments(dossier, plan):
+    """Les chemins des fragments du cache de ce plan, présents ou non."""
+    n = -(-plan["photos"] // plan["par_fragment"])
+    return [dossier / f"photos-{i:05d}-sur-{n:05d}.tfrecord" for i in range(n)]
 
 
-def _lire_fiche(dossier):
-    try:
-        contenu = json.loads((Path(dossier) / FICHE).read_text(encoding="utf-8"))
-        if isinstance(contenu, dict) and isinstance(contenu.get("plan"), dict):
-            return contenu
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError):
-        pass
-    raise DonneesInvalides(
-        f"« {Path(dossier).name}/{FICHE} » est illisible.\n"
-        "  Remède  : supprimez ce dossier ; le cache se refait à partir des photos."
-    )
+def _fait(fragment):
+    # La liste d'un fragment est écrite avant lui ; tous deux présents, il est fait.
+    return fragment.is_file() and fragment.with_suffix(".json").is_file()
 
 
 def _ecrire_fragment(chemin, morceau, cote, qualite, fils=None, avancer=lambda: None):
-    """Écrit un fragment, et d'abord la liste de ses photos ; rend celle des illisibles.
+    """Écrit un fragment, et d'abord la liste de ses photos.
 
     Un fragment ne dépend d'aucun autre : qui l'écrit, et quand, ne change pas ses octets.
     """
@@ -112,7 +113,24 @@ def _ecrire_fragment(chemin, morceau, cote, qualite, fils=None, avancer=lambda: 
                     mauvaises.append([identifiant, raison])
                 avancer()
         _ecrire_json(chemin.with_suffix(".json"), {"photos": bonnes, "illisibles": mauvaises})
-    return mauvaises
+
+
+def _plan(lignes, **reglages):
+    """Ce que le cache doit contenir ; deux caches du même plan ont les mêmes octets."""
+    liste = "\n".join(f"{i}\t{Path(p).name}" for i, p in lignes)
+    empreinte = hashlib.sha256(liste.encode()).hexdigest()
+    return {"version": 1, **reglages, "photos": len(lignes), "empreinte": empreinte}
+
+
+def _lignes_melangees(manifeste, graine):
+    """Les (id, chemin) du manifeste, dans l'ordre du cache ; lève `ValueError` si un id est en double."""
+    lignes = sorted(zip(manifeste["id"].astype(str), manifeste["path"].astype(str), strict=True))
+    for (identifiant, _), (suivant, _) in zip(lignes, lignes[1:], strict=False):
+        if identifiant == suivant:
+            raise ValueError(
+                f"Deux photos ont l'identifiant « {identifiant} » : il en faut un par photo."
+            )
+    return [lignes[i] for i in np.random.default_rng(graine).permutation(len(lignes))]
 
 
 def ecrire_cache(
@@ -124,62 +142,114 @@ def ecrire_cache(
     `repris` (fragments trouvés déjà faits). Les photos sont mélangées, pour que chaque fragment les
     représente toutes ; le résultat ne dépend ni de l'ordre du manifeste ni des interruptions.
     `executer(fonction, *listes)`, de la forme de `map`, confie les fragments à plusieurs ouvriers (labo 8) ;
-    par défaut, ils sont écrits ici, l'un après l'autre.
+    par défaut, ils sont écrits ici, l'un après l'autre. Un cache complet n'est pas touché : un dossier partagé
+    en lecture seule suffit. Si un autre noyau l'écrit déjà, on l'attend.
     Lève `ValueError` si un `id` est en double, `DonneesInvalides` si `dossier` contient un autre cache.
     """
     dossier = Path(dossier)
-    lignes = sorted(zip(manifeste["id"].astype(str), manifeste["path"].astype(str), strict=True))
-    identifiants = [i for i, _ in lignes]
-    if len(set(identifiants)) < len(lignes):
-        double = next(a for a, b in zip(identifiants, identifiants[1:], strict=False) if a == b)
-        raise ValueError(f"Deux photos ont l'identifiant « {double} » : il en faut un par photo.")
-    lignes = [lignes[i] for i in np.random.default_rng(graine).permutation(len(lignes))]
-    plan = _plan(lignes, cote, qualite, par_fragment, graine)
-    fiche = _lire_fiche(dossier)
-    if fiche and fiche["plan"] != plan:
-        ecarts = [nom for nom in plan if fiche["plan"].get(nom) != plan[nom]]
-        raise DonneesInvalides(
-            f"« {dossier.name} » contient le cache d'autres photos ou d'autres réglages "
-            f"({', '.join(ecarts)}) : rien n'a été touché.\n"
-            "  Remède  : donnez un autre dossier, ou supprimez celui-ci."
-        )
-    morceaux = [lignes[i : i + par_fragment] for i in range(0, len(lignes), par_fragment)]
-    chemins = [dossier / _nom(i, len(morceaux)) for i in range(len(morceaux))]
-    if fiche and "bilan" in fiche and all(chemin.is_file() for chemin in chemins):
-        return {
-            **fiche["bilan"],
-            "repris": len(chemins),
-        }  # un dossier partagé en lecture seule suffit
-    if not fiche:
-        _ecrire_json(dossier / FICHE, {"plan": plan})
-
-    # La liste d'un fragment est écrite avant lui : tous deux présents, il est fait.
-    a_faire = [not (c.is_file() and c.with_suffix(".json").is_file()) for c in chemins]
-    restants = [(c, m) for c, m, faire in zip(chemins, morceaux, a_faire, strict=True) if faire]
-    repris = len(chemins) - len(restants)
-    faites = len(lignes) - sum(len(morceau) for _, morceau in restants)
-    with tqdm(total=len(lignes), initial=faites, desc=f"cache {cote}×{cote}") as barre:
-        ecrire = partial(_ecrire_fragment, cote=cote, qualite=qualite)
-        if executer and restants:
-            # Sur chaque ouvrier, un seul fil : il y a autant d'ouvriers que de cœurs.
-            for _ in executer(partial(ecrire, fils=1), *map(list, zip(*restants, strict=True))):
-                barre.update(par_fragment)
-        else:
-            for chemin, morceau in restants:
-                ecrire(chemin, morceau, avancer=barre.update)
-    illisibles = []
-    for chemin in chemins:
-        illisibles += json.loads(chemin.with_suffix(".json").read_text("utf-8"))["illisibles"]
-    for reste in dossier.glob(".provisoire-*"):  # laissés par une interruption brutale
-        reste.unlink(missing_ok=True)
-    bilan = {
+    lignes = _lignes_melangees(manifeste, graine)
+    plan = _plan(lignes, cote=cote, qualite=qualite, par_fragment=par_fragment, graine=graine)
+    chemins, restants = _fragments(dossier, plan), []
+    if _lire_plan(dossier) != plan or not all(map(_fait, chemins)):
+        with verrou(dossier):
+            _poser_plan(dossier, plan)
+            morceaux = [lignes[i : i + par_fragment] for i in range(0, len(lignes), par_fragment)]
+            restants = [(c, m) for c, m in zip(chemins, morceaux, strict=True) if not _fait(c)]
+            if restants:
+                _ecrire_fragments(restants, len(lignes), cote, qualite, executer)
+            for reste in dossier.glob(".provisoire-*"):  # laissés par une interruption brutale
+                reste.unlink(missing_ok=True)
+    illisibles = sum((_lire_json(c.with_suffix(".json"))["illisibles"] for c in chemins), [])
+    return {
         "photos": len(lignes) - len(illisibles),
         "illisibles": illisibles,
         "octets": sum(chemin.stat().st_size for chemin in chemins),
         "fragments": [chemin.name for chemin in chemins],
+        "repris": len(chemins) - len(restants),
     }
-    _ecrire_json(dossier / FICHE, {"plan": plan, "bilan": bilan})
-    return {**bilan, "repris": repris}
+
+
+def _poser_plan(dossier, plan):
+    """Écrit la fiche du cache, ou vérifie que celle qui est là est la même ; lève `DonneesInvalides`."""
+    present = _lire_plan(dossier)
+    if present is None:
+        _ecrire_json(dossier / FICHE, {"plan": plan})
+    elif present != plan:
+        ecarts = [nom for nom in plan if present.get(nom) != plan[nom]]
+        raise DonneesInvalides(
+            f"« {nom_court(dossier)} » contient déjà un cache : rien n'a été touché.",
+            f"le cache d'autres photos ou d'autres réglages ({', '.join(ecarts)})",
+            "un dossier vide, ou le cache de ces photos-ci",
+            "donnez un autre dossier, ou supprimez celui-ci.",
+        )
+
+
+def _ecrire_fragments(restants, total, cote, qualite, executer):
+    """Écrit les fragments `restants` (liste de (chemin, photos)), avec une barre sur `total` photos."""
+    faites = total - sum(len(morceau) for _, morceau in restants)
+    with tqdm(total=total, initial=faites, desc=f"cache {cote}×{cote}") as barre:
+        if not executer:
+            for chemin, morceau in restants:
+                _ecrire_fragment(chemin, morceau, cote, qualite, avancer=barre.update)
+            return
+        # Sur chaque ouvrier, un seul fil : il y a autant d'ouvriers que de cœurs.
+        ecrire = partial(_ecrire_fragment, cote=cote, qualite=qualite, fils=1)
+        faits = executer(ecrire, *map(list, zip(*restants, strict=True)))
+        for (_, morceau), _ in zip(restants, faits, strict=True):
+            barre.update(len(morceau))
+
+
+# --- Lire -----------------------------------------------------------------------------------------
+
+
+def _ouvrir(dossier, etiquettes):
+    """Rend (fragments, nombre de photos à lire, côté) ; lève ce que dit `lire_cache`."""
+    dossier = Path(dossier)
+    plan = _lire_plan(dossier)
+    fragments = _fragments(dossier, plan) if plan else []
+    manque = [fragment.name for fragment in fragments if not _fait(fragment)]
+    if not plan or manque:
+        raise DonneesInvalides(
+            f"Le cache « {nom_court(dossier)} » est {'inachevé' if plan else 'absent'}.",
+            f"Il manque {(manque or [FICHE])[0]}" + f" ({len(manque)} en tout)" * (len(manque) > 1),
+            f"{len(fragments)} fragments, chacun avec sa liste" if plan else "un cache écrit",
+            "appelez ecrire_cache ; elle reprend où elle s'est arrêtée.",
+        )
+    listes = [_lire_json(fragment.with_suffix(".json")) for fragment in fragments]
+    presents = etiquettes.keys() & {cle for liste in listes for cle in liste["photos"]}
+    sautes = {cle for liste in listes for cle, _ in liste["illisibles"]}
+    inconnus = sorted(etiquettes.keys() - presents - sautes)
+    if inconnus:
+        raise KeyError(
+            f"{len(inconnus)} photo(s) absente(s) du cache « {dossier.name} », dont {inconnus[0]} : "
+            "il a été écrit pour un autre manifeste."
+        )
+    if not presents:
+        raise ValueError("Aucune photo à lire : donnez un dict {identifiant: numéro de classe}.")
+    return [str(fragment) for fragment in fragments], len(presents), plan["cote"]
+
+
+def _enregistrements(fragments, etiquettes, melanger, remelanger, graine):
+    """Jeu tf.data de (JPEG, étiquette) des photos voulues, fragments mélangés ou non."""
+    import tensorflow as tf
+
+    cles, numeros = tf.constant(list(etiquettes)), tf.constant(list(etiquettes.values()), tf.int32)
+    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(cles, numeros), -1)
+    champs = {nom: tf.io.FixedLenFeature([], tf.string) for nom in ("id", "photo")}
+
+    def analyser(enregistrements):
+        lus = tf.io.parse_example(enregistrements, champs)
+        numeros = table.lookup(lus["id"])
+        gardes = numeros >= 0
+        return tf.boolean_mask(lus["photo"], gardes), tf.boolean_mask(numeros, gardes)
+
+    suite = tf.data.Dataset.from_tensor_slices(fragments)
+    if melanger:
+        suite = suite.shuffle(len(fragments), graine, reshuffle_each_iteration=remelanger)
+    suite = suite.interleave(
+        tf.data.TFRecordDataset, cycle_length=4 if melanger else 1, block_length=64
+    )
+    return suite.batch(256).map(analyser).unbatch()
 
 
 def lire_cache(
@@ -195,70 +265,24 @@ def lire_cache(
     `part=(rang, n)` : de chaque lot de `lot` photos, ne décode et ne donne que la `rang`-ième de n parts égales,
     pour l'un des n ouvriers du labo 8 ; l'ordre ne dépend alors que de la graine, et les dernières photos, si
     elles ne font pas un lot, sont laissées.
-    Les photos illisibles sont sautées. Lève `DonneesInvalides` si le cache est absent, inachevé ou incomplet,
+    Les photos illisibles sont sautées. Lève `DonneesInvalides` si le cache est absent ou inachevé,
     `ValueError` s'il n'y a rien à lire, `KeyError` si un identifiant n'est pas de ce cache.
     """
     import tensorflow as tf
 
-    dossier = Path(dossier)
-    fiche = _lire_fiche(dossier)
-    if not fiche or "bilan" not in fiche:
-        raise DonneesInvalides(
-            f"Le cache « {dossier.name} » est {'inachevé' if fiche else 'absent'}.\n"
-            "  Remède  : appelez ecrire_cache ; elle reprend où elle s'est arrêtée."
-        )
-    fragments = [str(dossier / nom) for nom in fiche["bilan"]["fragments"]]
-    absents = [Path(nom).name for nom in fragments if not Path(nom).is_file()]
-    if absents:
-        raise DonneesInvalides(
-            f"Il manque {absents[0]} dans le cache « {dossier.name} » ({len(absents)} en tout).\n"
-            "  Remède  : appelez ecrire_cache, qui refait ce qui manque."
-        )
     etiquettes = {str(cle): int(valeur) for cle, valeur in etiquettes.items()}
-    listes = [
-        json.loads(Path(nom).with_suffix(".json").read_text(encoding="utf-8")) for nom in fragments
-    ]
-    presents = etiquettes.keys() & {cle for liste in listes for cle in liste["photos"]}
-    sautes = {cle for liste in listes for cle, _ in liste["illisibles"]}
-    inconnus = sorted(etiquettes.keys() - presents - sautes)
-    if inconnus:
-        raise KeyError(
-            f"{len(inconnus)} photo(s) absente(s) du cache « {dossier.name} », dont {inconnus[0]} : "
-            "il a été écrit pour un autre manifeste."
-        )
-    if not presents:
-        raise ValueError("Aucune photo à lire : donnez un dict {identifiant: numéro de classe}.")
-    cote = fiche["plan"]["cote"]
-    table = tf.lookup.StaticHashTable(
-        tf.lookup.KeyValueTensorInitializer(
-            tf.constant(list(etiquettes)), tf.constant(list(etiquettes.values()), tf.int32)
-        ),
-        default_value=-1,
-    )
-    champs = {nom: tf.io.FixedLenFeature([], tf.string) for nom in ("id", "photo")}
-
-    def analyser(enregistrements):
-        lus = tf.io.parse_example(enregistrements, champs)
-        numeros = table.lookup(lus["id"])
-        gardes = numeros >= 0
-        return tf.boolean_mask(lus["photo"], gardes), tf.boolean_mask(numeros, gardes)
+    fragments, a_lire, cote = _ouvrir(dossier, etiquettes)
+    remelanger = part is None
+    suite = _enregistrements(fragments, etiquettes, melanger, remelanger, graine)
 
     def decoder(octets, numero):
         photo = tf.io.decode_jpeg(octets, 3, fancy_upscaling=False, dct_method="INTEGER_FAST")
         return tf.ensure_shape(photo, (cote, cote, 3)), numero
 
-    suite = tf.data.Dataset.from_tensor_slices(fragments)
-    if melanger:
-        suite = suite.shuffle(len(fragments), graine, reshuffle_each_iteration=part is None)
-    suite = suite.interleave(
-        tf.data.TFRecordDataset, cycle_length=4 if melanger else 1, block_length=64
-    )
-    suite = suite.batch(256).map(analyser).unbatch()
     if en_memoire:
         suite = suite.map(decoder, num_parallel_calls=tf.data.AUTOTUNE).cache()
     if melanger:
-        suite = suite.shuffle(8_000, graine, reshuffle_each_iteration=part is None)
-    a_lire = len(presents)
+        suite = suite.shuffle(8_000, graine, reshuffle_each_iteration=remelanger)
     if part:
         rang, ouvriers = part
         if not lot or lot % ouvriers:

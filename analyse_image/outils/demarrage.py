@@ -1,4 +1,4 @@
-"""Démarrage d'un labo : TensorFlow sans son bavardage, graine fixée, versions affichées."""
+"""Démarrage d'un labo : TensorFlow sans son bavardage, réglages et graine fixés, versions affichées."""
 
 import os
 import platform
@@ -6,6 +6,15 @@ import re
 import sys
 import tempfile
 from contextlib import contextmanager
+
+if "ipykernel" in sys.modules:  # matplotlib lit cette variable, quelle qu'elle soit, à son import
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+
+import matplotlib  # noqa: E402
+from IPython import get_ipython  # noqa: E402
+
+from outils import figures  # noqa: E402
+from outils.fichiers import Refus  # noqa: E402
 
 # Ce que TensorFlow écrit à chaque démarrage sur une machine sans carte graphique, et qui n'est
 # pas une erreur. Toute autre ligne est montrée.
@@ -41,22 +50,51 @@ def sans_bavardage():
                     print(ligne, file=sys.stderr)
 
 
-def demarrer(graine=13):
+def importer_keras(moteur="tensorflow"):
+    """Importe et rend Keras, calculant avec `moteur`, images (hauteur, largeur, canaux), float32.
+
+    Ni la variable KERAS_BACKEND ni un vieux `keras.json` n'y changent rien. Lève `Refus` si Keras est déjà
+    importé avec un autre moteur : il n'en change plus.
+    """
+    os.environ["KERAS_BACKEND"] = moteur
+    import keras
+
+    if keras.config.backend() != moteur:
+        raise Refus(
+            "Keras ne peut plus changer de moteur de calcul.",
+            f"Keras, importé plus tôt, calcule avec {keras.config.backend()}",
+            f"{moteur} : ce labo a besoin de lui",
+            "redémarrez le noyau (menu Noyau), puis exécutez cette cellule avant tout « import keras »",
+        )
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    return keras
+
+
+def regler_figures():
+    """Donne aux figures le style de la série, dans le notebook, quels que soient MPLBACKEND et matplotlibrc."""
+    if hasattr(get_ipython(), "kernel"):
+        get_ipython().run_line_magic("matplotlib", "inline")
+    matplotlib.rcdefaults()
+    figures.appliquer_style()
+
+
+def demarrer(graine=13, moteur="tensorflow"):
     """Importe TensorFlow et Keras, fixe les graines (Python, NumPy, TensorFlow) et dit les versions.
 
-    La variable d'environnement `LABO_RAPIDE=1` fait tourner les labos en quelques secondes.
+    Keras calcule avec `moteur`, et les figures s'affichent dans le notebook, quels que soient les réglages
+    de la machine. La variable d'environnement `LABO_RAPIDE=1` fait tourner les labos en quelques secondes.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with sans_bavardage():
-        import keras
+        keras = importer_keras(moteur)
         import tensorflow as tf
 
         tf.get_logger().setLevel("ERROR")
         cartes = tf.config.list_physical_devices("GPU")
-    from outils import figures
-
     keras.utils.set_random_seed(graine)
-    figures.appliquer_style()
+    regler_figures()
     rapide = os.environ.get("LABO_RAPIDE") == "1"
     print(
         f"Python {platform.python_version()} · TensorFlow {tf.__version__} · Keras {keras.__version__} · "

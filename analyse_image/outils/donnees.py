@@ -1,4 +1,4 @@
-"""Les données : où elles sont, comment on les obtient, les vérifie et les lit."""
+"""Fashion-MNIST : ses sources dans l'ordre, ses fichiers vérifiés, les deux CSV de l'énoncé."""
 
 import gzip
 import hashlib
@@ -9,8 +9,23 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tqdm.auto import tqdm
 
-from outils.fichiers import RACINE, DonneesInvalides, dossier_datas, ecriture_atomique
+from outils.fichiers import (  # noqa: F401  (deux noms que d'autres prennent encore ici)
+    DonneesInvalides,
+    annoncer_dessins,
+    dossier_datas,
+    dossier_inscriptible,
+    dossiers_datas,
+    ecriture_atomique,
+    nom_court,
+    refuser_fichier,
+    telecharger,
+    trouver_csv,
+    verifier_colonnes,
+    verrou,
+)
+from outils.garde_robe import jumeau_fashion_mnist
 
 CLASSES = (
     "Un T-shirt/haut",
@@ -59,23 +74,11 @@ UBYTE = {
 
 
 class DonneesDessinees(UserWarning):
-    """Les données réelles manquent : un jumeau dessiné par le code les remplace."""
+    """En sursis : catalogue.py s'en sert encore."""
 
 
-def _nom_court(chemin):
-    """Chemin relatif au dépôt s'il est dedans : les sorties d'un labo ne portent pas de chemin personnel."""
-    chemin = Path(chemin)
-    return str(chemin.relative_to(RACINE)) if chemin.is_relative_to(RACINE) else str(chemin)
-
-
-def _refuser(chemin, trouve, attendu, remede=None):
-    remede = remede or (
-        f"supprimez ou renommez « {Path(chemin).name} », puis relancez : le labo en récupère une bonne copie."
-    )
-    raise DonneesInvalides(
-        f"Fichier « {_nom_court(chemin)} » inutilisable.\n"
-        f"  Trouvé  : {trouve}\n  Attendu : {attendu}\n  Remède  : {remede}"
-    )
+def _remede(chemin):
+    return f"supprimez ou renommez « {chemin.name} », puis relancez : le labo en récupère une bonne copie."
 
 
 # --- CSV ------------------------------------------------------------------------------------------
@@ -84,36 +87,33 @@ def _refuser(chemin, trouve, attendu, remede=None):
 def _verifier_entete(chemin):
     attendu = "un CSV dont la première ligne est label,pixel1,…,pixel784"
     if chemin.is_dir():
-        _refuser(chemin, "un dossier", attendu)
+        refuser_fichier(chemin, "un dossier", attendu, "renommez-le, puis relancez.")
     with open(chemin, "rb") as fichier:
         debut = fichier.readline(20_000)
-    if not debut:
-        _refuser(chemin, "un fichier vide (0 octet)", attendu)
-    if debut.startswith(b"PK"):
-        _refuser(
-            chemin, "une archive zip renommée en .csv", attendu, "décompressez-la, puis relancez."
-        )
-    if debut.startswith(b"version https://git-lfs"):
-        _refuser(chemin, "un pointeur Git LFS, pas les données", attendu)
     texte = debut.decode("utf-8-sig", errors="replace").strip()
-    if texte.startswith("<"):
-        _refuser(chemin, "une page web (sans doute une page de connexion)", attendu)
     colonnes = [c.strip().strip('"') for c in texte.split(",")]
     if colonnes == COLONNES:
         return
-    if ";" in texte:
-        _refuser(
-            chemin, "des colonnes séparées par « ; » (fichier réenregistré par un tableur)", attendu
-        )
     absentes = [c for c in COLONNES if c not in colonnes]
-    if colonnes[0].isdigit():
+    remede = _remede(chemin)
+    if not debut:
+        trouve = "un fichier vide (0 octet)"
+    elif debut.startswith(b"PK"):
+        trouve, remede = "une archive zip renommée en .csv", "décompressez-la, puis relancez."
+    elif debut.startswith(b"version https://git-lfs"):
+        trouve = "un pointeur Git LFS, pas les données"
+    elif texte.startswith("<"):
+        trouve = "une page web (sans doute une page de connexion)"
+    elif ";" in texte:
+        trouve = "des colonnes séparées par « ; » (fichier réenregistré par un tableur)"
+    elif colonnes[0].isdigit():
         trouve = "pas de ligne d'en-tête (la première ligne contient des nombres)"
     elif absentes:
         reste = f" et {len(absentes) - 3} autres" if len(absentes) > 3 else ""
         trouve = f"{len(colonnes)} colonnes, il manque {', '.join(absentes[:3])}{reste}"
     else:
         trouve = f"{len(colonnes)} colonnes, en trop ou en désordre"
-    _refuser(chemin, trouve, "785 colonnes : label, pixel1, …, pixel784, dans cet ordre")
+    refuser_fichier(chemin, trouve, attendu, remede)
 
 
 def _premiere_faute(chemin):
@@ -139,6 +139,7 @@ def lire_csv(chemin, n_lignes=None):
     chemin = Path(chemin)
     n_lignes = n_lignes or CSV.get(chemin.name)
     _verifier_entete(chemin)
+    verifier_colonnes(chemin, _remede(chemin), lignes=12)  # pandas dit les suivantes
     morceaux = []
     try:
         # int32 d'abord : selon sa version, pandas replie en silence dans uint8 ce qui n'y tient pas.
@@ -148,35 +149,31 @@ def lire_csv(chemin, n_lignes=None):
                 raise ValueError("valeur hors de 0–255")
             morceaux.append(valeurs.astype("uint8"))
     except (ValueError, pd.errors.ParserError):
-        _refuser(chemin, _premiere_faute(chemin), "785 entiers de 0 à 255 par ligne")
+        attendu = "785 entiers de 0 à 255 par ligne"
+        refuser_fichier(chemin, _premiere_faute(chemin), attendu, _remede(chemin))
     tableau = np.concatenate(morceaux) if morceaux else np.empty((0, 785), "uint8")
     if n_lignes and len(tableau) != n_lignes:
         autre = [nom for nom, n in CSV.items() if n == len(tableau)]
         indice = f" (c'est la taille de {autre[0]} : fichiers échangés ?)" if autre else ""
-        _refuser(chemin, f"{len(tableau)} lignes{indice}", f"{n_lignes} lignes")
+        trouve = f"{len(tableau)} lignes{indice}"
+        refuser_fichier(chemin, trouve, f"{n_lignes} lignes", _remede(chemin))
     y = tableau[:, 0].copy()
     if len(y) and y.max() > 9:
         ligne = int(np.argmax(y > 9)) + 2
-        _refuser(
-            chemin,
-            f"l'étiquette {y.max()} (première faute : ligne {ligne})",
-            "des étiquettes de 0 à 9",
-        )
+        trouve = f"l'étiquette {y.max()} (première faute : ligne {ligne})"
+        refuser_fichier(chemin, trouve, "des étiquettes de 0 à 9", _remede(chemin))
     return tableau[:, 1:].reshape(-1, 28, 28), y
 
 
 def _ecrire_csv(chemin, X, y):
-    from tqdm.auto import tqdm
-
     tableau = pd.DataFrame(np.column_stack([y, X.reshape(len(X), 784)]), columns=COLONNES)
+    debuts = tqdm(range(0, len(tableau), 2_000), desc=f"Écriture de {chemin.name}", leave=False)
     with (
         ecriture_atomique(chemin) as provisoire,
-        open(provisoire, "w", encoding="utf-8", newline="") as f,
+        open(provisoire, "w", encoding="utf-8", newline="") as fichier,
     ):
-        for debut in tqdm(
-            range(0, len(tableau), 2_000), desc=f"Écriture de {chemin.name}", leave=False
-        ):
-            tableau.iloc[debut : debut + 2_000].to_csv(f, index=False, header=debut == 0)
+        for debut in debuts:
+            tableau.iloc[debut : debut + 2_000].to_csv(fichier, index=False, header=debut == 0)
 
 
 # --- Fichiers d'origine (idx) -------------------------------------------------------------------
@@ -190,18 +187,12 @@ def _lire_ubyte(chemin):
         if chemin.suffix == ".gz":
             contenu = gzip.decompress(contenu)
     except (EOFError, OSError, zlib.error) as erreur:
-        _refuser(
-            chemin,
-            f"une archive gzip illisible ou tronquée ({erreur})",
-            "le .gz publié par Zalando",
-        )
+        trouve = f"une archive gzip illisible ou tronquée ({erreur})"
+        refuser_fichier(chemin, trouve, "le .gz publié par Zalando", _remede(chemin))
     somme = hashlib.sha256(contenu).hexdigest()
     if somme != attendu:
-        _refuser(
-            chemin,
-            f"un contenu de somme SHA-256 {somme[:12]}… ({len(contenu)} octets)",
-            f"{attendu[:12]}…",
-        )
+        trouve = f"un contenu de somme SHA-256 {somme[:12]}… ({len(contenu)} octets)"
+        refuser_fichier(chemin, trouve, f"{attendu[:12]}…", _remede(chemin))
     if "images" in nom:
         return np.frombuffer(contenu, "uint8", offset=16).reshape(-1, 28, 28)
     return np.frombuffer(contenu, "uint8", offset=8)
@@ -224,135 +215,123 @@ def telecharger_ubyte(dossier, miroirs=MIROIRS):
     Chaque fichier est vérifié (MD5) avant de prendre son nom ; les fichiers déjà reçus sont gardés.
     Lève `ConnectionError` avec les raisons si aucun miroir ne convient.
     """
-    import pooch
-    import requests
-
-    pooch.get_logger().setLevel("WARNING")
     for nom, (md5, _) in UBYTE.items():
-        if (dossier / f"{nom}.gz").is_file():
-            continue
-        raisons = []
-        for miroir in miroirs:
-            try:
-                pooch.retrieve(
-                    f"{miroir}{nom}.gz",
-                    known_hash=f"md5:{md5}",
-                    fname=f"{nom}.gz",
-                    path=dossier,
-                    downloader=pooch.HTTPDownloader(progressbar=True, timeout=10),
-                )
-                break
-            except (requests.RequestException, ValueError) as erreur:
-                court = "fichier abîmé" if isinstance(erreur, ValueError) else type(erreur).__name__
-                raisons.append(f"{miroir.split('/')[2]} : {court}")
-        else:
-            raise ConnectionError(f"téléchargement de {nom}.gz impossible ({' ; '.join(raisons)})")
+        chemin = Path(dossier) / f"{nom}.gz"
+        if not chemin.is_file():
+            telecharger([f"{miroir}{chemin.name}" for miroir in miroirs], chemin, f"md5:{md5}")
+
+
+def _trouver_ubyte():
+    for dossier in (*dossiers_datas(), DOSSIER_DEBIAN):
+        if chemins := _chemins_ubyte(dossier):
+            return chemins
+    return None
 
 
 # --- Cache et choix de la source ------------------------------------------------------------------
 
 
-def _empreinte(dossier):
+def _csv_presents(dossiers):
+    return {
+        nom: next(d / nom for d in dossiers if (d / nom).is_file())
+        for nom in CSV
+        if any((d / nom).is_file() for d in dossiers)
+    }
+
+
+def _empreinte(dossiers):
     """Taille et date des CSV présents, pour savoir si le cache leur correspond encore."""
-    etats = {nom: (dossier / nom).stat() for nom in CSV if (dossier / nom).is_file()}
+    etats = {nom: chemin.stat() for nom, chemin in _csv_presents(dossiers).items()}
     return json.dumps({nom: [e.st_size, e.st_mtime_ns] for nom, e in etats.items()})
 
 
-def _lire_cache(dossier):
-    cache, empreinte = dossier / CACHE, _empreinte(dossier)
-    if not cache.is_file():
-        return None
-    try:
-        with np.load(cache, allow_pickle=False) as f:
-            if empreinte not in ("{}", str(f["empreinte"])):
-                return None
-            return (f["X"], f["y"]), (f["X_test"], f["y_test"])
-    except (OSError, ValueError, KeyError, EOFError, zlib.error) as erreur:
-        warnings.warn(
-            f"Cache « {_nom_court(cache)} » illisible ({erreur}) : il est refait.", stacklevel=3
-        )
-        return None
+def _lire_cache(dossiers):
+    empreinte = _empreinte(dossiers)
+    for cache in (dossier / CACHE for dossier in dossiers if (dossier / CACHE).is_file()):
+        try:
+            with np.load(cache, allow_pickle=False) as f:
+                if empreinte in ("{}", str(f["empreinte"])):
+                    return (f["X"], f["y"]), (f["X_test"], f["y_test"])
+        except (OSError, ValueError, KeyError, EOFError, zlib.error) as erreur:
+            warnings.warn(
+                f"Cache « {nom_court(cache)} » illisible ({erreur}) : il est refait.", stacklevel=3
+            )
+    return None
 
 
-def _ecrire_cache(dossier, donnees):
+def _ecrire_cache(dossier, donnees, empreinte):
     (X, y), (X_test, y_test) = donnees
     try:
         with ecriture_atomique(dossier / CACHE) as provisoire:
-            np.savez(
-                provisoire, X=X, y=y, X_test=X_test, y_test=y_test, empreinte=_empreinte(dossier)
-            )
-    except OSError as erreur:
-        # Un dossier partagé en lecture seule suffit pour travailler : sans cache, on relit les CSV.
+            np.savez(provisoire, X=X, y=y, X_test=X_test, y_test=y_test, empreinte=empreinte)
+    except OSError as erreur:  # sans cache, on relit les fichiers
         warnings.warn(f"Pas de cache : {erreur}", stacklevel=3)
-
-
-def _jumeau(dossier):
-    from outils.garde_robe import jumeau_fashion_mnist
-
-    n, n_test = TAILLE_JUMEAU.values()
-    X, y = jumeau_fashion_mnist(n + n_test)
-    return (X[:n], y[:n]), (X[n:], y[n:])
 
 
 def source_disponible():
     """Dit en une phrase d'où viendra Fashion-MNIST, sans rien lire ni télécharger."""
-    dossier = dossier_datas()
-    if all((dossier / nom).is_file() for nom in CSV):
-        return f"Données : Fashion-MNIST réel, fichiers CSV de « {_nom_court(dossier)} »"
-    if (dossier / CACHE).is_file() or _chemins_ubyte(dossier):
-        return f"Données : Fashion-MNIST réel, déjà dans « {_nom_court(dossier)} »"
+    dossiers = dossiers_datas()
+    presents = list(_csv_presents(dossiers).values())
+    if len(presents) == len(CSV):
+        return f"Données : Fashion-MNIST réel, fichiers CSV de « {nom_court(presents[0].parent)} »"
+    for dossier in dossiers:
+        if (dossier / CACHE).is_file() or _chemins_ubyte(dossier):
+            return f"Données : Fashion-MNIST réel, déjà dans « {nom_court(dossier)} »"
     if _chemins_ubyte(DOSSIER_DEBIAN):
         return "Données : Fashion-MNIST réel, paquet dataset-fashion-mnist"
     return "Données : Fashion-MNIST à télécharger (31 Mo) ou, sans réseau, jumeau dessiné"
 
 
-def _obtenir(dossier, miroirs):
-    """Rend ((X, y), (X_test, y_test)) et le dossier où vivent ses CSV ; le jumeau a le sien, à part."""
-    if donnees := _lire_cache(dossier):
-        return donnees, dossier
+def _obtenir(miroirs):
+    """Rend ((X, y), (X_test, y_test)) et « jumeau » si ce sont des dessins, sinon ""."""
+    dossiers = dossiers_datas()
+    if donnees := _lire_cache(dossiers):
+        return donnees, ""
     # Les CSV déjà là passent d'abord ; ce qui manque vient des fichiers d'origine.
-    parties = {nom: lire_csv(dossier / nom) for nom in CSV if (dossier / nom).is_file()}
+    chemins = {nom: trouver_csv(nom, dossiers) for nom in CSV}
+    parties = {nom: lire_csv(chemin) for nom, chemin in chemins.items() if chemin}
     if len(parties) < len(CSV):
-        chemins = _chemins_ubyte(dossier) or _chemins_ubyte(DOSSIER_DEBIAN)
-        if not chemins:
+        if not _trouver_ubyte():
             try:
-                telecharger_ubyte(dossier, miroirs)
-            except OSError as erreur:
-                return _obtenir_jumeau(dossier / "jumeau", erreur)
-            chemins = _chemins_ubyte(dossier)
-        X, y, X_test, y_test = (_lire_ubyte(c) for c in chemins)
+                telecharger_ubyte(dossier_inscriptible(), miroirs)
+            except ConnectionError as erreur:
+                return _obtenir_jumeau(erreur)
+        X, y, X_test, y_test = (_lire_ubyte(c) for c in _trouver_ubyte())
         parties = dict(zip(CSV, ((X, y), (X_test, y_test)), strict=True)) | parties
     donnees = tuple(parties[nom] for nom in CSV)
-    _ecrire_cache(dossier, donnees)
-    return donnees, dossier
+    _ecrire_cache(dossier_inscriptible(), donnees, _empreinte(dossiers_datas()))
+    return donnees, ""
 
 
-def _obtenir_jumeau(dossier, raison):
-    warnings.warn(
-        f"\n⚠ DONNÉES DESSINÉES, pas Fashion-MNIST : {raison}.\n"
-        "  Le labo continue sur un jumeau dessiné par le code (12 000 + 2 000 images) : tout fonctionne, "
-        "mais aucun score obtenu ici ne vaut pour Fashion-MNIST.\n"
-        "  Remède : connectez-vous à Internet et relancez, ou « sudo apt install dataset-fashion-mnist » "
-        "(Debian/Ubuntu), ou posez les deux CSV de Kaggle dans « datas/ ».",
-        DonneesDessinees,
-        stacklevel=4,
+def _obtenir_jumeau(raison):
+    dossiers = [dossier / "jumeau" for dossier in dossiers_datas()]
+    donnees = _lire_cache(dossiers)
+    if not donnees:
+        n, n_test = TAILLE_JUMEAU.values()
+        X, y = jumeau_fashion_mnist(n + n_test)
+        donnees = (X[:n], y[:n]), (X[n:], y[n:])
+        _ecrire_cache(dossier_inscriptible() / "jumeau", donnees, _empreinte(dossiers))
+    if _trouver_ubyte() or len(_csv_presents(dossiers_datas())) == len(CSV):
+        return _obtenir(())  # les vraies sont arrivées entre-temps, par un autre noyau
+    annoncer_dessins(
+        "Fashion-MNIST",
+        raison,
+        "un jumeau (12 000 + 2 000 images)",
+        "connectez-vous à Internet et relancez, ou « sudo apt install dataset-fashion-mnist »\n"
+        "  (Debian/Ubuntu), ou posez les deux CSV de Kaggle dans « datas/ ».",
     )
-    if donnees := _lire_cache(dossier):
-        return donnees, dossier
-    donnees = _jumeau(dossier)
-    _ecrire_cache(dossier, donnees)
-    return donnees, dossier
+    return donnees, "jumeau"
 
 
 def charger_fashion_mnist(miroirs=MIROIRS):
     """Rend (X, y), (X_test, y_test) : images uint8 (n, 28, 28) dans 0–255, étiquettes uint8 (n,).
 
     60 000 + 10 000 images. Source, dans l'ordre : les CSV ou fichiers d'origine du dossier de données,
-    le paquet Debian, le téléchargement, sinon un jumeau dessiné, annoncé par `DonneesDessinees`.
+    le paquet Debian, le téléchargement, sinon un jumeau dessiné (12 000 + 2 000), annoncé à l'écran.
     Lève `DonneesInvalides` si un fichier présent est abîmé.
     Source : Xiao, Rasul, Vollgraf, « Fashion-MNIST », arXiv:1708.07747 (licence MIT).
     """
-    return _obtenir(dossier_datas(), miroirs)[0]
+    return _obtenir(miroirs)[0]
 
 
 def obtenir_csv(miroirs=MIROIRS):
@@ -361,13 +340,18 @@ def obtenir_csv(miroirs=MIROIRS):
     Mêmes sources et mêmes erreurs que `charger_fashion_mnist` ; les CSV du jumeau dessiné sont dans
     un dossier à part, `jumeau/`, pour n'être jamais pris pour les vrais.
     """
-    donnees, dossier = _obtenir(dossier_datas(), miroirs)
-    chemins = [dossier / nom for nom in CSV]
-    if not all(c.is_file() for c in chemins):
-        for chemin, (X, y) in zip(chemins, donnees, strict=True):
-            if not chemin.is_file():
-                _ecrire_csv(chemin, X, y)
-        _ecrire_cache(dossier, donnees)
-    for chemin in chemins:
-        print(f"Données : {_nom_court(chemin)} ({chemin.stat().st_size / 1e6:.0f} Mo)")
-    return tuple(chemins)
+    donnees, jumeau = _obtenir(miroirs)
+
+    def presents():
+        return _csv_presents([dossier / jumeau for dossier in dossiers_datas()])
+
+    if len(presents()) < len(CSV):
+        dossier = dossier_inscriptible() / jumeau
+        with verrou(dossier / "fashion-mnist"):
+            for nom in CSV.keys() - presents().keys():
+                _ecrire_csv(dossier / nom, *donnees[list(CSV).index(nom)])
+        _ecrire_cache(dossier, donnees, _empreinte([d / jumeau for d in dossiers_datas()]))
+    chemins = presents()
+    for chemin in chemins.values():
+        print(f"Données : {nom_court(chemin)} ({chemin.stat().st_size / 1e6:.0f} Mo)", flush=True)
+    return tuple(chemins.values())

@@ -1,10 +1,23 @@
 """Les fichiers : où ils sont, comment on les refuse, les écrit et les télécharge sans rien perdre."""
 
+import csv
+import errno
 import os
+import re
 import shutil
 import tempfile
-from contextlib import contextmanager
+import time
+import zipfile
+from contextlib import contextmanager, suppress
+from itertools import chain, islice
 from pathlib import Path
+from urllib.parse import urlsplit
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+    import msvcrt
 
 RACINE = Path(__file__).resolve().parents[2]
 
@@ -49,22 +62,61 @@ def nom_court(chemin):
     return str(chemin)
 
 
+def chemin_relatif(chemin):
+    """Chemin relatif au dossier courant : les sorties d'un labo ne portent pas de chemin personnel."""
+    try:
+        return Path(os.path.relpath(chemin))
+    except ValueError:  # sous Windows, un autre disque
+        return Path(chemin)
+
+
+_DEJA_DIT = set()
+
+
+def _dire_une_fois(phrase):
+    if phrase not in _DEJA_DIT:
+        _DEJA_DIT.add(phrase)
+        print(phrase, flush=True)
+
+
 def dossier_datas():
     """Dossier des données : `LABO_DATAS` si cette variable d'environnement existe, sinon `datas/`.
 
     `labo.py` rend `LABO_DATAS` absolu. Ouvert autrement, un notebook le lit à partir du dossier courant
-    s'il y est, sinon à partir de la racine du dépôt.
+    s'il y est, sinon à partir de la racine du dépôt, et l'affiche.
     """
     choisi = Path(os.environ.get("LABO_DATAS") or RACINE / "datas").expanduser()
     if choisi.is_absolute():
         return choisi
-    return choisi.absolute() if choisi.is_dir() else RACINE / choisi
+    dossier = choisi.absolute() if choisi.is_dir() else RACINE / choisi
+    _dire_une_fois(f"LABO_DATAS=« {choisi} » est relatif : données dans « {nom_court(dossier)} ».")
+    return dossier
+
+
+def _dossiers_de_secours():
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    bases = (Path(base or Path.home() / ".cache"), Path(tempfile.gettempdir()))
+    return [b / "labos-images" for b in bases]
+
+
+def dossiers_datas():
+    """Les dossiers (qui existent) où chercher des données, dans l'ordre.
+
+    `dossier_datas()`, celui de l'énoncé (`analyse_image/datas/`) et, si le premier est en lecture seule,
+    ceux où `dossier_inscriptible` écrit à sa place.
+    """
+    principal = dossier_datas()
+    dossiers = [principal, RACINE / "analyse_image" / "datas"]
+    if not _peut_ecrire(principal):
+        dossiers += _dossiers_de_secours()
+    return [d for d in dict.fromkeys(dossiers) if os.path.isdir(d)]
 
 
 def _peut_ecrire(dossier):
     # os.access dit oui à root et sur un partage monté en lecture seule : on essaie.
+    while not os.path.exists(dossier):  # faux, sans erreur, si l'on n'a pas le droit d'y regarder
+        dossier = dossier.parent
     try:
-        dossier.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=dossier):
             return True
     except OSError:
@@ -77,17 +129,117 @@ def dossier_inscriptible(voulu=None):
     Le dossier de remplacement est annoncé à l'écran : un `LABO_DATAS` partagé en lecture seule suffit.
     """
     voulu = Path(voulu or dossier_datas())
-    if _peut_ecrire(voulu):
-        return voulu
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    personnel = Path(base or Path.home() / ".cache") / "labos-images"
-    if not _peut_ecrire(personnel):
-        personnel = Path(tempfile.gettempdir()) / "labos-images"
-        personnel.mkdir(parents=True, exist_ok=True)
-    print(
-        f"« {nom_court(voulu)} » est en lecture seule : on écrit dans « {nom_court(personnel)} »."
+    choix = [voulu, *_dossiers_de_secours()]
+    dossier = next((d for d in choix if _peut_ecrire(d)), voulu)
+    dossier.mkdir(parents=True, exist_ok=True)
+    if dossier != voulu:
+        _dire_une_fois(
+            f"« {nom_court(voulu)} » est en lecture seule : on écrit dans « {nom_court(dossier)} »."
+        )
+    return dossier
+
+
+# --- Ce que l'on trouve dans un dossier de données ------------------------------------------------
+
+
+def est_parasite(nom):
+    """Vrai si `nom` (d'un fichier ou d'un dossier, sans chemin) n'est pas une donnée.
+
+    Ce sont les fichiers cachés et ce que les systèmes laissent derrière eux : `.DS_Store`, `._photo.jpg`,
+    `Thumbs.db`, `desktop.ini`, `photo.jpg:Zone.Identifier`, `.ipynb_checkpoints`, `__MACOSX`.
+    """
+    return (
+        nom.startswith(".")
+        or nom.lower() in ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx")
+        or nom.endswith("Zone.Identifier")
     )
-    return personnel
+
+
+def fichiers_sous(dossier):
+    """Les fichiers de `dossier` et de ses sous-dossiers (chemins triés), sans les parasites."""
+    chemins = []
+    for racine, sous_dossiers, noms in os.walk(dossier):
+        sous_dossiers[:] = [nom for nom in sous_dossiers if not est_parasite(nom)]
+        chemins += [Path(racine, nom) for nom in noms if not est_parasite(nom)]
+    return sorted(chemins)
+
+
+def _est_zip(chemin):
+    with open(chemin, "rb") as fichier:
+        return fichier.read(4) == b"PK\x03\x04"
+
+
+def _contient(archive, nom):
+    try:
+        with zipfile.ZipFile(archive) as contenu:
+            return any(Path(membre).name == nom for membre in contenu.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def _autre_forme(chemin, nom):
+    """(ce que c'est, que faire) si `chemin` est le CSV `nom` sous une forme inutilisable, sinon None."""
+    copie = rf"{re.escape(Path(nom).stem)}( ?\(\d+\)| - cop[iy].*| cop[iy].*)\.csv"
+    if chemin.is_dir():
+        if (chemin / nom).is_file() and not chemin.name.startswith("jumeau"):
+            remede = "sortez-en ce fichier (si le dossier porte le même nom, renommez-le d'abord)."
+            return f"un dossier qui contient « {nom} »", remede
+        if chemin.name == nom:
+            return "un dossier qui porte le nom d'un CSV", "renommez ce dossier, puis relancez."
+    elif chemin.name == nom and _est_zip(chemin):
+        remede = (
+            f"renommez-la « {chemin.stem}.zip », décompressez-la, et gardez le « {nom} » obtenu."
+        )
+        return "une archive zip qui porte le nom d'un CSV", remede
+    elif chemin.suffix.lower() == ".zip" and _contient(chemin, nom):
+        return f"une archive zip qui contient « {nom} »", "décompressez-la à côté, puis relancez."
+    elif re.fullmatch(copie, chemin.name, re.IGNORECASE):
+        return "une copie renommée par le navigateur ou le système", f"renommez-la « {nom} »."
+    return None
+
+
+def trouver_csv(nom, dossiers):
+    """Chemin du fichier `nom` dans le premier des `dossiers` qui l'a, ou None.
+
+    S'il n'est là que sous une autre forme (archive zip, zip renommé, copie « X (1).csv », dossier), lève
+    `DonneesInvalides`, qui dit ce qui est trouvé et comment en faire le bon fichier.
+    """
+    for dossier in dossiers:
+        chemin = Path(dossier) / nom
+        if chemin.is_file() and not _est_zip(chemin):
+            return chemin
+    for dossier in dossiers:
+        for chemin in sorted(Path(dossier).iterdir()):
+            if not est_parasite(chemin.name) and (forme := _autre_forme(chemin, nom)):
+                refuser_fichier(chemin, forme[0], f"« {nom} », décompressé", forme[1])
+    return None
+
+
+def verifier_colonnes(chemin, remede, lignes=None):
+    """Refuse un CSV dont une ligne a plus de valeurs que l'en-tête n'a de noms : tout se décalerait.
+
+    `lignes` : n'en regarder que les premières. Des numéros de ligne sans nom de colonne (R, pandas) sont admis.
+    Lève `DonneesInvalides`, qui nomme la ligne.
+    """
+    with (
+        suppress(csv.Error),  # ce n'est pas du CSV : qui le lira le dira
+        open(chemin, encoding="utf-8-sig", errors="replace", newline="") as fichier,
+    ):
+        lecteur = csv.reader(fichier)
+        colonnes = len(next(lecteur, []))
+        suite = ((lecteur.line_num, valeurs) for valeurs in islice(lecteur, lignes))
+        debut = list(islice(suite, 12))  # des étiquettes de 0 à 9 ne feraient pas illusion
+        premiers = [valeurs[0] for _, valeurs in debut if len(valeurs) == colonnes + 1]
+        if len(premiers) > 1 and premiers in (
+            [str(n + i) for i in range(len(debut))] for n in (0, 1)
+        ):
+            colonnes += 1  # des numéros de ligne, que pandas prend pour index
+        for ligne, valeurs in chain(debut, suite):
+            if len(valeurs) > colonnes:
+                trouve = f"{len(valeurs)} valeurs à la ligne {ligne}"
+                if not valeurs[-1]:
+                    trouve += ", la dernière vide (une virgule de trop)"
+                refuser_fichier(chemin, trouve, f"{colonnes} valeurs, une par colonne", remede)
 
 
 # --- Écrire ----------------------------------------------------------------------------------------
@@ -170,6 +322,74 @@ def dossier_atomique(dossier):
         shutil.rmtree(provisoire, ignore_errors=True)
 
 
+# --- Un seul programme à la fois -------------------------------------------------------------------
+
+
+def _verrouiller(fichier):
+    """Vrai si le verrou est pris, faux s'il est à un autre programme."""
+    try:
+        if fcntl:
+            fcntl.flock(fichier, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            msvcrt.locking(fichier.fileno(), msvcrt.LK_NBLCK, 1)
+    except OSError as erreur:
+        # Un système de fichiers sans verrou (certains partages) : chacun pour soi.
+        return erreur.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+    return True
+
+
+def _ouvrir_temoin(temoin):
+    try:
+        temoin.parent.mkdir(parents=True, exist_ok=True)
+        fichier = os.fdopen(os.open(temoin, os.O_RDWR | os.O_CREAT), "r+b")
+    except PermissionError:
+        if not temoin.exists():
+            raise
+        return open(temoin, "r+b")  # d'un autre compte, dans un dossier partagé
+    with suppress(OSError):
+        temoin.chmod(0o666)  # ces autres comptes doivent pouvoir attendre leur tour
+    return fichier
+
+
+@contextmanager
+def verrou(chemin):
+    """Réserve `chemin` à ce programme ; un autre noyau qui le prépare est attendu, et c'est affiché.
+
+    Le verrou disparaît avec le programme qui le tient, même tué. Lève `OSError`, avec un message en
+    français, si le dossier n'est pas inscriptible.
+    """
+    chemin = Path(chemin)
+    temoin = chemin.with_name(f".{chemin.name}.verrou")
+    while True:
+        try:
+            fichier = _ouvrir_temoin(temoin)
+        except OSError as erreur:
+            raise _ecriture_impossible(chemin, erreur) from erreur
+        try:
+            while not _verrouiller(fichier):
+                _dire_une_fois(f"Un autre programme prépare « {nom_court(chemin)} » : on l'attend.")
+                time.sleep(0.1)
+            # Celui qui le tenait a pu effacer le témoin : le nôtre ne protégerait plus rien.
+            if os.path.samestat(os.fstat(fichier.fileno()), temoin.stat()):
+                break
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            fichier.close()
+            raise
+        fichier.close()
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            if fcntl:  # avant de rendre le verrou ; Windows n'efface que ce qui est fermé
+                temoin.unlink()
+        fichier.close()
+        with suppress(OSError):
+            if not fcntl:  # si un autre l'a déjà ouvert, c'est lui qui l'effacera
+                temoin.unlink()
+
+
 # --- Télécharger -----------------------------------------------------------------------------------
 
 
@@ -179,11 +399,18 @@ def _suite(adresse, partie, delai):
     from tqdm.auto import tqdm
 
     deja = partie.stat().st_size if partie.exists() else 0
-    entetes = {"Range": f"bytes={deja}-"} if deja else {}
+    # « identity » : les octets du fichier, que le serveur ne doit pas recompresser.
+    entetes = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={deja}-"} if deja else {})
     with requests.get(adresse, headers=entetes, stream=True, timeout=delai) as reponse:
-        if reponse.status_code == 416:  # rien après ce que nous avons : reprise impossible
-            partie.unlink()
-            raise requests.RequestException("reprise impossible, recommencez")
+        portee = re.fullmatch(
+            r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", reponse.headers.get("Content-Range", "")
+        )
+        debut, total = portee.groups() if portee else (None, None)
+        if reponse.status_code == 416 and total == str(deja):
+            return  # tout était déjà là
+        if deja and (reponse.status_code == 416 or debut not in (None, str(deja))):
+            partie.unlink()  # ce n'était pas le début de ce fichier
+            return _suite(adresse, partie, delai)
         reponse.raise_for_status()
         if reponse.status_code != 206:
             deja = 0  # ce serveur ne sait pas reprendre
@@ -192,11 +419,50 @@ def _suite(adresse, partie, delai):
         nom = partie.name.removesuffix(".partie")
         barre = tqdm(total=attendu, initial=deja, unit="o", unit_scale=True, desc=nom)
         with barre, open(partie, "ab" if deja else "wb") as fichier:
-            for morceau in reponse.iter_content(2**16):
+            for morceau in reponse.raw.stream(2**16, decode_content=False):
                 fichier.write(morceau)
                 barre.update(len(morceau))
     if attendu is not None and partie.stat().st_size != attendu:
         raise requests.RequestException(f"{partie.stat().st_size} octets reçus sur {attendu}")
+
+
+def _raison(erreur):
+    import requests
+
+    if isinstance(erreur, requests.HTTPError):
+        return f"erreur HTTP {erreur.response.status_code}"
+    if isinstance(erreur, requests.Timeout):
+        return "pas de réponse à temps"
+    if isinstance(erreur, requests.ConnectionError):
+        return "pas de connexion"
+    return str(erreur) if type(erreur) is requests.RequestException else type(erreur).__name__
+
+
+def _essayer(adresse, chemin, somme, delai):
+    """Télécharge `chemin` d'une seule adresse ; rend None, ou la raison de l'échec."""
+    import pooch
+    import requests
+    import urllib3
+
+    partie = chemin.with_name(f"{chemin.name}.partie")
+
+    def recevoir(adresse, sortie, _):
+        _suite(adresse, partie, delai)
+        os.replace(partie, sortie)  # pooch vérifie la somme, puis donne son nom au fichier
+
+    repris = partie.exists()
+    try:
+        pooch.retrieve(adresse, somme, chemin.name, chemin.parent, downloader=recevoir)
+        return None
+    except ValueError:  # de pooch : la somme n'est pas la bonne
+        # Le début venait peut-être d'un autre fichier : une fois, tout redemander.
+        return _essayer(adresse, chemin, somme, delai) if repris else "contenu non conforme, effacé"
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as erreur:
+        return _raison(erreur)
+    except OSError as erreur:
+        if erreur.errno == errno.ENOSPC:  # ne pas laisser le disque plein
+            partie.unlink(missing_ok=True)
+        raise _ecriture_impossible(chemin, erreur) from erreur
 
 
 def telecharger(adresses, chemin, somme=None, delai=10):
@@ -204,35 +470,25 @@ def telecharger(adresses, chemin, somme=None, delai=10):
 
     Déjà là et conforme à `somme` (« sha256:… » ou « md5:… »), il n'est pas redemandé. Une interruption
     laisse `<nom>.partie`, que l'appel suivant complète ; un contenu non conforme est effacé. Le fichier ne
-    prend son nom qu'entier et vérifié. `delai` : secondes sans réponse avant de renoncer à une adresse.
-    Lève `ConnectionError` avec la raison de chaque échec.
+    prend son nom qu'entier et vérifié. Si un autre noyau le télécharge déjà, on l'attend.
+    `delai` : secondes sans réponse avant de renoncer à une adresse.
+    Lève `ConnectionError` avec la raison de chaque échec, `OSError` si l'on ne peut pas écrire.
     """
     import pooch
-    import requests
 
-    chemin = Path(chemin)
-    partie = chemin.with_name(f"{chemin.name}.partie")
     pooch.get_logger().setLevel("WARNING")
-
-    def recevoir(adresse, sortie, _):
-        _suite(adresse, partie, delai)
-        os.replace(partie, sortie)  # pooch vérifie la somme, puis donne son nom au fichier
-
-    raisons = []
-    for adresse in adresses:
-        try:
-            return Path(
-                pooch.retrieve(adresse, somme, chemin.name, chemin.parent, downloader=recevoir)
-            )
-        except ValueError:
-            raison = "contenu non conforme, effacé"
-        except requests.RequestException as erreur:
-            raison = (
-                str(erreur) if type(erreur) is requests.RequestException else type(erreur).__name__
-            )
-        raisons.append(f"{adresse.split('/')[2]} : {raison}")
-    raison = " ; ".join(raisons) or "aucune adresse donnée, comme en mode rapide"
-    raise ConnectionError(f"téléchargement de {chemin.name} impossible ({raison})")
+    chemin, adresses, raisons = Path(chemin), list(adresses), []
+    if not adresses:
+        raise ConnectionError(f"{chemin.name} n'est pas téléchargé (aucune adresse, mode rapide)")
+    with verrou(chemin):
+        for adresse in adresses:
+            raison = _essayer(adresse, chemin, somme, delai)
+            if raison is None:
+                return chemin
+            raisons.append(f"{urlsplit(adresse).netloc} : {raison}")
+            if not somme and len(adresses) > 1:  # rien ne dirait que deux moitiés vont ensemble
+                chemin.with_name(f"{chemin.name}.partie").unlink(missing_ok=True)
+    raise ConnectionError(f"téléchargement de {chemin.name} impossible ({' ; '.join(raisons)})")
 
 
 # --- Dire sur quelles données on travaille ---------------------------------------------------------

@@ -1,49 +1,124 @@
-"""Ce qu'un labo montre : grilles d'images, courbes, matrices de confusion, convolutions, probabilités."""
+"""Ce qu'un labo montre : grilles d'images, courbes, matrices de confusion, convolutions, probabilités.
+
+Chaque fonction dessine une figure et la montre par `montrer`, qui sert aussi aux figures des labos. seaborn n'est
+demandé que là où il dessine : le labo 0 s'en passe.
+"""
 
 import io
+import textwrap
+import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython import get_ipython
+from IPython.display import display
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
+from PIL import Image
 
-BLEU, ORANGE, GRIS = "#2b6cb0", "#dd6b20", "#a0aec0"
+from outils.fichiers import Refus
+
+# La palette « colorblind » de seaborn : lisible aussi quand on distingue mal les couleurs.
+PALETTE = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#949494"]
+BLEU, ORANGE, GRIS = PALETTE[0], PALETTE[1], PALETTE[6]
 
 
 def appliquer_style():
-    """Fixe une fois le style des figures : lisible à l'écran, léger dans le notebook (80 points/pouce)."""
-    plt.rcParams.update(
-        {
-            "figure.dpi": 80,
-            "savefig.dpi": 80,
-            "figure.constrained_layout.use": True,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.titlesize": 11,
-            "axes.prop_cycle": plt.cycler(color=[BLEU, ORANGE, "#38a169", "#805ad5", "#e53e3e"]),
-            "image.cmap": "gray",
-            "image.interpolation": "nearest",
-        }
-    )
+    """Fixe une fois le style : figures légères (80 points/pouce), à fond blanc même sur un thème sombre."""
+    try:
+        import seaborn as sns
+
+        sns.set_theme(style="ticks", font="DejaVu Sans", font_scale=0.85)
+    except ImportError:
+        pass
+    plt.rc("axes", prop_cycle=plt.cycler(color=PALETTE))
+    plt.rc("axes.spines", top=False, right=False)
+    plt.rc("figure", dpi=80)
+    plt.rc("figure.constrained_layout", use=True)
+    plt.rc("savefig", dpi=80, facecolor="white")
+    plt.rc("legend", frameon=False)
+    plt.rc("image", cmap="gray", interpolation="nearest")
+
+
+def avertir(texte):
+    """Affiche « ⚠ texte », coupé entre les mots : une sortie de Jupyter coupe n'importe où."""
+    print(textwrap.fill(f"⚠ {texte}", 90, break_on_hyphens=False))
+
+
+def montrer(alt, figure=None):
+    """Montre la figure courante, ou `figure`, avec `alt` : la phrase qui la remplace pour qui ne la voit pas.
+
+    À appeler à la place de `plt.show()`. Les textes sont montrés tels quels : un `$` dans un nom n'est pas
+    une formule.
+    """
+    figure = figure or plt.gcf()
+    for axe in figure.axes:
+        axe.get_xticklabels(), axe.get_yticklabels()  # pose le texte des graduations
+    for texte in figure.findobj(Text):
+        # Une échelle logarithmique écrit ses puissances de dix en formules ; rien d'autre ici.
+        texte.set_parse_math("\\mathdefault{" in texte.get_text())
+    if not hasattr(get_ipython(), "kernel"):
+        return plt.show()
+    image = io.BytesIO()
+    with warnings.catch_warnings():  # un emoji que la police n'a pas devient un carré, sans bruit
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        figure.savefig(image, format="png", bbox_inches="tight")
+    plt.close(figure)
+    # VS Code lit text/plain ; les pages tirées du notebook, les métadonnées.
+    donnees = {"image/png": image.getvalue(), "text/plain": alt}
+    display(donnees, metadata={"image/png": {"alt": alt}}, raw=True)
+
+
+def _plier(texte, largeur):
+    """Replie chaque ligne d'un titre, pour qu'il ne déborde pas sur le voisin."""
+    lignes = str(texte).split("\n")
+    return "\n".join(textwrap.fill(ligne, largeur, break_on_hyphens=False) for ligne in lignes)
+
+
+def _quelques(noms):
+    """Les premiers noms d'une liste, pour un texte alternatif."""
+    noms = [" ".join(str(nom).split()) for nom in noms if nom]
+    return ", ".join(noms[:6]) + (f"… ({len(noms)} en tout)" if len(noms) > 6 else "")
+
+
+# --- Des images -----------------------------------------------------------------------------------
+
+
+def _grille(lignes, colonnes, largeur, hauteur):
+    """Des axes vides (lignes, colonnes), chacun de `largeur` sur `hauteur` pouces."""
+    taille = (colonnes * largeur, lignes * hauteur)
+    _, axes = plt.subplots(lignes, colonnes, figsize=taille, squeeze=False)
+    for axe in axes.flat:
+        axe.axis("off")
+    return axes
+
+
+def _poser(axe, image, titre="", taille=9, **options):
+    """Pose une image (PIL ou tableau) sur un axe ; illisible, elle ne coûte que sa case."""
+    axe.set_title(titre, fontsize=taille)
+    axe.axis("off")
+    try:
+        if isinstance(image, Image.Image) and image.mode not in ("L", "RGB", "RGBA"):
+            image = image.convert("RGBA")
+        image = np.asarray(image)
+        axe.imshow(image[..., 0] if image.shape[2:] == (1,) else image, **options)
+    except (OSError, TypeError, ValueError):
+        axe.text(0.5, 0.5, "image illisible", ha="center", va="center", transform=axe.transAxes)
 
 
 def afficher_vignettes(images, titres=None, colonnes=10, cote=1.1, vmin=0, vmax=None):
-    """Montre des images (n, h, l) ou (n, h, l, 1) en grille ; `titres` : n textes courts, ou rien."""
+    """Montre des images (n, h, l) ou (n, h, l, c) en grille ; `titres` : n textes courts, ou rien."""
     images = np.asarray(images)
-    images = images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images
-    vmax = vmax or (255 if images.dtype == np.uint8 else max(1, images.max()))
-    lignes = -(-len(images) // colonnes)
-    hauteur = cote * (1.25 if titres is not None else 1)
-    _, axes = plt.subplots(
-        lignes, colonnes, figsize=(colonnes * cote, lignes * hauteur), squeeze=False
-    )
-    for axe in axes.flat:
-        axe.axis("off")
+    vmax = vmax or (255 if images.dtype == np.uint8 else max(1, images.max(initial=1)))
+    titres = [_plier(t, max(6, int(14 * cote))) for t in titres] if titres is not None else []
+    hauteur = cote + 0.17 * max((t.count("\n") + 1 for t in titres if t), default=0)
+    axes = _grille(-(-len(images) // colonnes), colonnes, cote, hauteur)
     for i, (axe, image) in enumerate(zip(axes.flat, images, strict=False)):
-        axe.imshow(image, vmin=vmin, vmax=vmax)
-        if titres is not None:
-            axe.set_title(titres[i], fontsize=8, loc="left")
-    plt.show()
+        _poser(axe, image, vmin=vmin, vmax=vmax)
+        axe.set_title(titres[i] if titres else "", fontsize=8, loc="left")
+    montrer(f"Grille de {len(images)} images. {_quelques(titres)}")
 
 
 def afficher_images(data_generator, n_images=5, classes=None):
@@ -52,7 +127,7 @@ def afficher_images(data_generator, n_images=5, classes=None):
     `data_generator` : générateur de Keras (`flow_from_directory`, `PyDataset`…), jeu `tf.data` qui donne des
     lots (images, étiquettes), ou couple de tableaux (X, y). Images (n, h, l, c) dans 0–1 ou 0–255 ;
     étiquettes : numéros (n,) ou « un parmi k » (n, k). `classes` : leurs noms ; par défaut, ceux que
-    connaît le générateur, sinon les numéros.
+    connaît le générateur, sinon les numéros. Lève `Refus` si le jeu est vide.
     """
     if classes is None:
         connues = getattr(data_generator, "class_indices", None) or {}
@@ -66,377 +141,13 @@ def afficher_images(data_generator, n_images=5, classes=None):
         if len(images) >= n_images:  # un générateur de Keras ne s'arrête jamais seul
             break
     if not images:
-        raise ValueError(
-            "Aucune image à montrer : le jeu est vide. Vérifiez le dossier ou le filtre."
-        )
+        remede = "vérifiez le dossier ou le filtre."
+        raise Refus("Aucune image à montrer.", "le jeu est vide", "au moins une image", remede)
     images = np.array(images[:n_images])
     if images.dtype != np.uint8 and images.max() > 1:
         images = images / 255  # en couleurs, matplotlib attend 0–1
     titres = [classes[int(i)] if len(classes) else str(int(i)) for i in numeros[:n_images]]
     afficher_vignettes(images, titres, colonnes=min(n_images, 10), cote=1.6)
-
-
-def afficher_courbes(historiques, titre=""):
-    """Courbes d'erreur et de précision, apprentissage en tirets, validation en trait plein.
-
-    `historiques` : ce que rend `fit`, ou un dict {nom: historique} pour comparer plusieurs entraînements.
-    """
-    if not isinstance(historiques, dict):
-        historiques = {"": historiques}
-    _, (gauche, droite) = plt.subplots(1, 2, figsize=(10, 3.4))
-    for i, (nom, historique) in enumerate(historiques.items()):
-        nom = f" ({nom})" if nom else ""
-        epoques = np.arange(1, len(historique.history["loss"]) + 1)
-        for axe, cle in ((gauche, "loss"), (droite, "accuracy")):
-            for trait, prefixe, jeu in (("x--", "", "apprentissage"), ("o-", "val_", "validation")):
-                valeurs = historique.history[prefixe + cle]
-                axe.plot(epoques, valeurs, trait, ms=3, color=f"C{i}", label=f"{jeu}{nom}")
-            axe.set_xlabel("époque")
-            axe.xaxis.set_major_locator(MaxNLocator(integer=True))
-    gauche.set_title("Erreur (entropie croisée) – plus bas = mieux")
-    droite.set_title("Précision – plus haut = mieux")
-    gauche.legend(fontsize=8, frameon=False)
-    if titre:
-        plt.suptitle(titre)
-    plt.show()
-
-
-def afficher_confusion(y_vrai, y_predit, classes, normaliser=False):
-    """Matrice de confusion : une ligne par vraie classe, une colonne par classe prédite.
-
-    Effectifs ; avec `normaliser`, parts de chaque ligne, en pour cent.
-    """
-    from sklearn.metrics import ConfusionMatrixDisplay
-
-    _, axe = plt.subplots(figsize=(2.2 + 0.53 * len(classes), 1.7 + 0.48 * len(classes)))
-    ConfusionMatrixDisplay.from_predictions(
-        y_vrai,
-        y_predit,
-        labels=range(len(classes)),
-        display_labels=classes,
-        normalize="true" if normaliser else None,
-        values_format=".0%" if normaliser else "d",
-        cmap="Blues",
-        colorbar=False,
-        xticks_rotation=45,
-        ax=axe,
-    )
-    plt.setp(axe.get_xticklabels(), ha="right")
-    axe.set_xlabel("classe prédite")
-    axe.set_ylabel("vraie classe")
-    plt.show()
-
-
-def afficher_probabilites(image, probabilites, classes, titre="", attendu=None):
-    """L'image que voit le réseau à gauche, les probabilités des classes en barres à droite.
-
-    `image` (28, 28) ou (28, 28, 1) ; `probabilites` (nombre de classes,) ; `attendu` : n° de la vraie classe.
-    """
-    _, (gauche, droite) = plt.subplots(1, 2, figsize=(8, 2.6), width_ratios=(1, 2))
-    gauche.imshow(np.squeeze(image), vmin=0, vmax=1)  # ce que voit le réseau, sans l'étirer
-    gauche.set_title(titre)
-    gauche.axis("off")
-    gagnante = int(np.argmax(probabilites))
-    couleurs = [ORANGE if i == gagnante else GRIS for i in range(len(classes))]
-    barres = droite.barh(classes, probabilites, color=couleurs)
-    droite.bar_label(
-        barres, [f"{p:.0%}" if p >= 0.01 else "" for p in probabilites], padding=3, fontsize=8
-    )
-    droite.set_xlim(0, 1.1)
-    droite.invert_yaxis()
-    droite.tick_params(axis="y", labelsize=8)
-    if attendu is not None:
-        droite.get_yticklabels()[attendu].set_fontweight("bold")
-    plt.show()
-
-
-# --- La convolution à la main ---------------------------------------------------------------------
-
-
-def _dessiner_nombres(axe, tableau, titre="", cadre=None, amplitude=None, ecrire=True):
-    """Dessine une petite matrice avec ses nombres ; `cadre` : (ligne, colonne, hauteur, largeur)."""
-    tableau = np.asarray(tableau, dtype=float)
-    part = np.clip(tableau / (amplitude or max(1, np.abs(tableau).max())), -1, 1)[..., None]
-    # La convention du labo : positif = noir, zéro = blanc, −1 = gris ; les autres négatifs, orangés.
-    negatif = [0.3, 0.3, 0.3] if tableau.min() >= -1 else [0.05, 0.35, 0.7]
-    axe.imshow(np.where(part >= 0, 1 - 0.85 * part, 1 + part * negatif))
-    for (ligne, colonne), valeur in np.ndenumerate(tableau) if ecrire else ():
-        couleur = "white" if part[ligne, colonne, 0] > 0.5 else "black"
-        axe.text(colonne, ligne, f"{valeur:.3g}", ha="center", va="center", color=couleur)
-    axe.set(xticks=[], yticks=[])
-    axe.set_title(titre)
-    axe.spines[:].set_visible(True)
-    if cadre:
-        ligne, colonne, hauteur, largeur = cadre
-        axe.add_patch(
-            Rectangle(
-                (colonne - 0.5, ligne - 0.5),
-                largeur,
-                hauteur,
-                fill=False,
-                edgecolor=ORANGE,
-                linewidth=3,
-            )
-        )
-
-
-def afficher_matrices(matrices):
-    """Montre côte à côte de petites matrices de nombres ; `matrices` : dict {titre: tableau 2D}."""
-    largeurs = [np.shape(m)[1] + 1 for m in matrices.values()]
-    hauteur = max(np.shape(m)[0] for m in matrices.values())
-    _, axes = plt.subplots(
-        1,
-        len(matrices),
-        figsize=(0.5 * sum(largeurs), 0.42 * hauteur + 0.7),
-        width_ratios=largeurs,
-        squeeze=False,
-    )
-    amplitude = max(1, *(np.abs(m).max() for m in matrices.values()))
-    for axe, (titre, matrice) in zip(axes[0], matrices.items(), strict=True):
-        # Image et filtres (de −1 à 1) ont leur propre échelle ; les résultats, une échelle commune.
-        _dessiner_nombres(
-            axe, matrice, titre, amplitude=None if np.abs(matrice).max() <= 1 else amplitude
-        )
-        axe.set_anchor("N")
-    plt.show()
-
-
-def _figure_fenetre(image, filtre, resultat, numero):
-    """Une position du filtre (numérotée à partir de 1) : fenêtre de l'image, filtre, produits, résultat."""
-    image, filtre, resultat = np.asarray(image), np.asarray(filtre), np.asarray(resultat)
-    ligne, colonne = divmod(numero - 1, resultat.shape[1])
-    hauteur, largeur = filtre.shape
-    produits = image[ligne : ligne + hauteur, colonne : colonne + largeur] * filtre
-    figure, axes = plt.subplots(1, 4, figsize=(11, 2.9), width_ratios=(5, 3, 3, 3))
-    _dessiner_nombres(
-        axes[0], image, f"image, fenêtre n° {numero}", (ligne, colonne, hauteur, largeur)
-    )
-    _dessiner_nombres(axes[1], filtre, "× filtre")
-    _dessiner_nombres(axes[2], produits, f"= produits, somme {produits.sum():g}")
-    _dessiner_nombres(axes[3], resultat, "carte de caractéristiques", (ligne, colonne, 1, 1))
-    return figure
-
-
-def afficher_fenetres(image, filtre, resultat):
-    """Toutes les positions du filtre côte à côte, chacune avec sa somme ; le maximum en gras."""
-    hauteur, largeur = np.shape(filtre)
-    _, axes = plt.subplots(1, np.size(resultat), figsize=(1.25 * np.size(resultat), 1.7))
-    for axe, ((ligne, colonne), somme) in zip(axes, np.ndenumerate(resultat), strict=True):
-        _dessiner_nombres(axe, image, "", (ligne, colonne, hauteur, largeur), ecrire=False)
-        poids = "bold" if somme == np.max(resultat) else "normal"
-        axe.set_title(f"somme {somme:g}", fontsize=10, fontweight=poids)
-    plt.show()
-
-
-def explorer_fenetres(image, filtre, resultat):
-    """Montre la fenêtre du maximum, puis un curseur pour voir les autres, si ipywidgets est là."""
-    _figure_fenetre(image, filtre, resultat, int(np.argmax(resultat)) + 1)
-    plt.show()
-    try:
-        import ipywidgets
-        from IPython.display import display
-    except ImportError:
-        print("ipywidgets n'est pas installé : la figure reste fixe.")
-        return
-    # Les figures sont dessinées d'avance : le curseur n'a plus qu'à changer d'image.
-    vues = []
-    for numero in range(1, np.size(resultat) + 1):
-        figure, tampon = _figure_fenetre(image, filtre, resultat, numero), io.BytesIO()
-        figure.savefig(tampon, format="png")
-        plt.close(figure)
-        vues.append(tampon.getvalue())
-    curseur = ipywidgets.IntSlider(value=1, min=1, max=len(vues), description="fenêtre n°")
-    vue = ipywidgets.Image(value=vues[0], format="png")
-    curseur.observe(lambda changement: vue.set_trait("value", vues[changement["new"] - 1]), "value")
-    display(ipywidgets.VBox([curseur, vue]))
-
-
-# --- Le réseau -----------------------------------------------------------------------------------
-
-
-def dessiner_chaine(modele, titre=""):
-    """Dessine la chaîne des couches d'un réseau : une pile de cartes par couche, ses dimensions, ses paramètres."""
-    couches = [("Entrée", modele.input_shape[1:], 0)]
-    couches += [
-        (c.__class__.__name__, c.output.shape[1:], c.count_params())
-        for c in modele.layers
-        if c.__class__.__name__
-        not in ("Dropout", "BatchNormalization", "Activation", "ReLU", "Rescaling")
-    ]
-    _, axe = plt.subplots(figsize=(1.55 * len(couches) + 0.5, 3.4))
-    for i, (nom, forme, parametres) in enumerate(couches):
-        x = i * 1.5
-        if len(forme) == 3:
-            hauteur, _, cartes = forme
-            cote = 0.25 + 1.05 * hauteur / couches[0][1][0]
-            n = round(1 + 2 * np.log2(cartes))  # 1, 6, 16, 128 cartes : pile de 1, 6, 9, 15
-            for k in range(n):
-                decalage = 0.035 * (n - 1 - k)
-                axe.add_patch(
-                    Rectangle(
-                        (x - cote / 2 + decalage, -cote / 2 + decalage),
-                        cote,
-                        cote,
-                        facecolor=BLEU if "Conv" in nom else "#e2e8f0",
-                        edgecolor="white" if "Conv" in nom else "#4a5568",
-                        alpha=0.95,
-                    )
-                )
-            taille = f"{forme[0]}×{forme[1]}×{cartes}"
-        else:
-            haut = 0.3 + 0.32 * np.log10(forme[0])
-            axe.add_patch(
-                Rectangle(
-                    (x - 0.09, -haut / 2),
-                    0.18,
-                    haut,
-                    facecolor=ORANGE if "Dense" in nom else "#e2e8f0",
-                )
-            )
-            taille = f"{forme[0]}"
-        axe.text(x, -1.0, nom, ha="center", fontsize=9, fontweight="bold")
-        texte = taille + (f"\n{parametres:,} param.".replace(",", " ") if parametres else "")
-        axe.text(x, -1.08, texte, ha="center", va="top", fontsize=9)
-        if i:
-            axe.annotate(
-                "",
-                (x - 0.72, 0),
-                (x - 0.92, 0),
-                arrowprops={"arrowstyle": "->", "color": "#4a5568"},
-            )
-    if len(couches) <= len(modele.layers):
-        note = "Les couches qui ne changent pas les dimensions (Dropout, BatchNormalization…) ne sont pas dessinées."
-        axe.text(-0.8, -1.75, note, fontsize=8, color="#718096")
-    axe.set(xlim=(-0.9, 1.5 * len(couches) - 0.5), ylim=(-1.8, 1.25), title=titre)
-    axe.axis("off")
-    plt.show()
-
-
-def afficher_cartes(cartes, titre="", maximum=16):
-    """Montre les premières cartes de caractéristiques d'une couche ; `cartes` (h, l, n), échelle commune."""
-    n = min(maximum, cartes.shape[-1])
-    _, axes = plt.subplots(-(-n // 8), 8, figsize=(8.8, 1.15 * -(-n // 8) + 0.4), squeeze=False)
-    for axe in axes.flat:
-        axe.axis("off")
-    for k, axe in zip(range(n), axes.flat, strict=False):
-        axe.imshow(cartes[..., k], cmap="viridis", vmin=cartes.min(), vmax=cartes.max())
-    plt.suptitle(titre, fontsize=11)
-    plt.show()
-
-
-# --- Les photos -------------------------------------------------------------------------------------
-
-
-def afficher_etapes(etapes):
-    """Montre côte à côte les étapes d'une préparation ; `etapes` : dict {nom: image PIL ou tableau}."""
-    _, axes = plt.subplots(1, len(etapes), figsize=(2.1 * len(etapes), 2.4), squeeze=False)
-    for axe, (nom, etape) in zip(axes[0], etapes.items(), strict=True):
-        tableau = np.asarray(etape)
-        axe.imshow(tableau, vmin=0, vmax=1 if tableau.dtype.kind == "f" else 255)
-        hauteur, largeur = tableau.shape[:2]
-        axe.set_title(f"{nom}\n{largeur}×{hauteur}", fontsize=9)
-        axe.set(xticks=[], yticks=[])
-        axe.spines[:].set_visible(True)
-    plt.show()
-
-
-def afficher_lot(photos, entrees, titres, colonnes=6):
-    """Pour chaque photo : l'originale en haut, ce que voit le réseau (28, 28, 1) en bas, un titre."""
-    lignes = -(-len(photos) // colonnes)
-    _, axes = plt.subplots(
-        2 * lignes, colonnes, figsize=(1.7 * colonnes, 3.6 * lignes), squeeze=False
-    )
-    for axe in axes.flat:
-        axe.axis("off")
-    for i, (photo, entree, titre) in enumerate(zip(photos, entrees, titres, strict=True)):
-        haut, bas = (
-            axes[2 * (i // colonnes), i % colonnes],
-            axes[2 * (i // colonnes) + 1, i % colonnes],
-        )
-        haut.imshow(np.asarray(photo))
-        haut.set_title(titre, fontsize=8)
-        bas.imshow(np.squeeze(entree), vmin=0, vmax=1)
-    plt.show()
-
-
-def bouton_envoi(traiter):
-    """Montre un bouton qui envoie une image et appelle `traiter(octets)`, là où ipywidgets fonctionne."""
-    try:
-        import ipywidgets
-        from IPython.display import display
-    except ImportError:
-        print("ipywidgets n'est pas installé : copiez votre photo dans « images/ ».")
-        return
-    bouton = ipywidgets.FileUpload(
-        accept="image/*", multiple=False, description="Envoyer une photo"
-    )
-    sortie = ipywidgets.Output()
-
-    def recu(changement):
-        fichiers = changement["new"]
-        # ipywidgets 7 (Colab) rend un dict, ipywidgets 8 un tuple.
-        fichier = next(iter(fichiers.values())) if isinstance(fichiers, dict) else fichiers[0]
-        sortie.clear_output(wait=True)
-        with sortie:
-            traiter(bytes(fichier["content"]))
-
-    bouton.observe(recu, names="value")
-    display(bouton, sortie)
-
-
-def afficher_occlusion(image, baisse):
-    """L'image (28, 28) et, par-dessus, la baisse de probabilité (28, 28) quand on cache chaque endroit."""
-    _, (gauche, droite) = plt.subplots(1, 2, figsize=(6.4, 2.9))
-    gauche.imshow(image, vmin=0, vmax=1)
-    gauche.set_title("entrée du réseau")
-    droite.imshow(image, vmin=0, vmax=1)
-    # Transparent là où cacher ne change rien, rouge là où la probabilité s'effondre.
-    force = np.clip(baisse / max(0.05, baisse.max()), 0, 1)
-    couleurs = droite.imshow(
-        np.clip(baisse, 0, None),
-        cmap="Reds",
-        alpha=0.8 * force,
-        vmin=0,
-        vmax=max(0.05, baisse.max()),
-    )
-    droite.set_title("ce qui a porté la réponse")
-    plt.colorbar(couleurs, ax=droite, label="baisse de probabilité")
-    for axe in (gauche, droite):
-        axe.axis("off")
-    plt.show()
-
-
-def afficher_fiabilite(connus, y_connus, inconnus):
-    """À gauche, part de réponses justes selon la confiance ; à droite, confiance sur connus et inconnus.
-
-    `connus`, `inconnus` : probabilités (n, classes) ; `y_connus` : vraies classes (n,).
-    """
-    confiance, juste = connus.max(axis=1), connus.argmax(axis=1) == y_connus
-    bornes = np.linspace(0.3, 1, 8)
-    tranche = np.digitize(confiance, bornes[1:-1])
-    remplies = [t for t in range(len(bornes) - 1) if (tranche == t).sum() >= 20]
-    _, (gauche, droite) = plt.subplots(1, 2, figsize=(9, 3))
-    gauche.plot([0.3, 1], [0.3, 1], "--", color=GRIS, label="idéal")
-    x = [confiance[tranche == t].mean() for t in remplies]
-    gauche.plot(x, [juste[tranche == t].mean() for t in remplies], "o-", label="mesuré")
-    gauche.set(
-        title="vêtements du test", xlabel="probabilité annoncée", ylabel="part de réponses justes"
-    )
-    gauche.legend(frameon=False)
-    droite.hist(
-        [confiance, inconnus.max(axis=1)],
-        bins=np.linspace(0, 1, 21),
-        density=True,
-        label=["vêtements", "objets inconnus"],
-    )
-    droite.set(
-        title="devant un inconnu", xlabel="plus grande probabilité", ylabel="fréquence", yticks=[]
-    )
-    droite.legend(frameon=False)
-    plt.show()
-
-
-# --- Les prétraitements -----------------------------------------------------------------------------
 
 
 def mosaique(images, colonnes=8):
@@ -446,21 +157,372 @@ def mosaique(images, colonnes=8):
     return lignes.reshape(n // colonnes * h, colonnes * largeur, c)
 
 
+# --- Un entraînement et ses résultats -------------------------------------------------------------
+
+
+def afficher_courbes(historiques, titre=""):
+    """Courbes d'erreur et de précision, apprentissage en tirets, validation en trait plein.
+
+    `historiques` : ce que rend `fit`, ou un dict {nom: historique} pour comparer plusieurs entraînements.
+    L'axe de l'erreur est réglé sur la fin de l'entraînement ; ce qui en sort est dit.
+    """
+    if not isinstance(historiques, dict):
+        historiques = {"": historiques}
+    import pandas as pd
+    import seaborn as sns
+
+    table = pd.concat(
+        pd.DataFrame({m: h.history[debut + m] for m in ("loss", "accuracy")})
+        # la légende cacherait un nom qui commence par « _ »
+        .assign(réseau=f" {nom}" if nom.startswith("_") else nom, jeu=jeu)
+        for nom, h in historiques.items()
+        for jeu, debut in (("apprentissage", ""), ("validation", "val_"))
+        if debut + "loss" in h.history
+    ).replace([np.inf, -np.inf], np.nan)
+    table["époque"] = table.index + 1
+    epoques = int(table["époque"].max())
+    options = {"x": "époque", "style": "jeu", "style_order": ["validation", "apprentissage"]}
+    options["hue"] = "réseau" if len(historiques) > 1 else None
+    options["markers"] = epoques <= 3  # un trait d'une seule époque ne se verrait pas
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.4))
+    for axe, mesure in zip(axes, ("loss", "accuracy"), strict=True):
+        sns.lineplot(table, y=mesure, **options, errorbar=None, legend=mesure == "loss", ax=axe)
+        axe.set(ylabel="", xlim=(0.5, epoques + 0.5))
+        axe.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes[0].set_title("Erreur (entropie croisée) – plus bas = mieux")
+    axes[1].set_title("Précision – plus haut = mieux")
+    fin = table.loc[table["époque"] > max(1, epoques // 5), "loss"]
+    etendue, maximum = fin.max() - fin.min(), table["loss"].max()
+    if epoques > 3 and maximum > fin.max() + 0.2 * etendue > 0:
+        axes[0].set_ylim(max(0, fin.min() - 0.2 * etendue), fin.max() + 0.2 * etendue)
+        axes[0].set_xlabel(f"époque (au début, jusqu'à {maximum:.2g} : hors du cadre)")
+    axes[0].legend()
+    figure.suptitle(titre)
+    fins = table.groupby(["réseau", "jeu"], sort=False)["loss"].last().round(3)
+    fins = ", ".join(f"{' '.join(nom).strip()} {erreur}" for nom, erreur in fins.items())
+    montrer(f"Erreur et précision par époque. Erreur à la fin : {fins}. {titre}")
+
+
+def afficher_confusion(y_vrai, y_predit, classes, normaliser=False):
+    """Matrice de confusion : une ligne par vraie classe, une colonne par classe prédite.
+
+    Effectifs ; avec `normaliser`, parts de chaque ligne, en pour cent.
+    """
+    import seaborn as sns
+
+    matrice = np.zeros((len(classes), len(classes)), dtype=int)
+    np.add.at(matrice, (np.asarray(y_vrai, dtype=int), np.asarray(y_predit, dtype=int)), 1)
+    valeurs = matrice / np.maximum(matrice.sum(axis=1, keepdims=True), 1)
+    _, axe = plt.subplots(figsize=(2.2 + 0.53 * len(classes), 1.7 + 0.48 * len(classes)))
+    options = {
+        "annot": True,
+        "annot_kws": {"fontsize": 9},
+        "cmap": "Blues",
+        "cbar": False,
+        "square": True,
+    }
+    options |= {"xticklabels": False, "yticklabels": False, "fmt": ".0%" if normaliser else "d"}
+    sns.heatmap(valeurs if normaliser else matrice, **options, ax=axe)
+    rangs = np.arange(len(classes)) + 0.5
+    axe.set_xticks(rangs, classes, rotation=45, ha="right", rotation_mode="anchor")
+    axe.set_yticks(rangs, classes)
+    axe.set(xlabel="classe prédite", ylabel="vraie classe")
+    justes = np.trace(matrice) / max(1, matrice.sum())
+    vraie, vue = divmod(int((matrice - np.diag(np.diag(matrice))).argmax()), len(classes))
+    montrer(
+        f"Matrice de confusion de {len(classes)} classes, {justes:.0%} de réponses justes sur {matrice.sum()}. "
+        f"L'erreur la plus fréquente : {classes[vraie]}, vu comme {classes[vue]}."
+    )
+
+
+def afficher_probabilites(image, probabilites, classes, titre="", attendu=None):
+    """L'image que voit le réseau à gauche, les probabilités des classes en barres à droite.
+
+    `image` (28, 28) ou (28, 28, 1) ; `probabilites` (nombre de classes,) ; `attendu` : n° de la vraie classe.
+    """
+    import seaborn as sns
+
+    _, (gauche, droite) = plt.subplots(1, 2, figsize=(8, 2.8), width_ratios=(1, 2))
+    _poser(gauche, image, titre, 11, vmin=0, vmax=1)  # ce que voit le réseau, sans l'étirer
+    classes = [str(nom) for nom in classes]
+    gagnante = int(np.argmax(probabilites))
+    couleurs = [ORANGE if i == gagnante else GRIS for i in range(len(classes))]
+    sns.barplot(x=probabilites, y=classes, hue=classes, palette=couleurs, ax=droite)
+    for i, p in enumerate(probabilites):
+        droite.text(p + 0.01, i, f"{p:.0%}" if p >= 0.01 else "", va="center", fontsize=9)
+    droite.set(xlim=(0, 1.1), xlabel="probabilité")
+    if attendu is not None:
+        droite.get_yticklabels()[attendu].set_fontweight("bold")
+    montrer(
+        f"L'image que voit le réseau et les probabilités des classes ; la plus grande : {classes[gagnante]}, "
+        f"{probabilites[gagnante]:.0%}. {titre}"
+    )
+
+
+def afficher_fiabilite(connus, y_connus, inconnus):
+    """À gauche, part de réponses justes selon la confiance ; à droite, confiance sur connus et inconnus.
+
+    `connus`, `inconnus` : probabilités (n, classes) ; `y_connus` : vraies classes (n,).
+    """
+    import pandas as pd
+    import seaborn as sns
+
+    confiance, inconnue = connus.max(axis=1), inconnus.max(axis=1)
+    table = pd.DataFrame({"confiance": confiance, "juste": connus.argmax(axis=1) == y_connus})
+    tranches = table.groupby(np.digitize(confiance, np.linspace(0.3, 1, 8)[1:-1]))
+    _, (gauche, droite) = plt.subplots(1, 2, figsize=(9, 3))
+    gauche.plot([0.3, 1], [0.3, 1], "--", color=GRIS, label="idéal")
+    mesure = tranches.mean()[tranches.size() >= 20]
+    sns.lineplot(mesure, x="confiance", y="juste", marker="o", label="mesuré", ax=gauche)
+    gauche.set(title="vêtements du test", xlabel="probabilité annoncée")
+    gauche.set_ylabel("part de réponses justes")
+    valeurs = {"vêtements": confiance, "objets inconnus": inconnue}
+    options = {"bins": np.linspace(0, 1, 21), "stat": "density", "common_norm": False}
+    sns.histplot(valeurs, **options, ax=droite)
+    droite.set(title="devant un inconnu", xlabel="plus grande probabilité", yticks=[])
+    droite.set_ylabel("fréquence")
+    montrer(
+        "À gauche, la part de réponses justes selon la probabilité annoncée. À droite, la plus grande "
+        f"probabilité : {confiance.mean():.0%} en moyenne sur des vêtements, {inconnue.mean():.0%} sur des inconnus."
+    )
+
+
+# --- La convolution à la main ---------------------------------------------------------------------
+
+# La convention du labo, la même dans tous les tableaux : gris si négatif, blanc si nul, noir au plus fort.
+CONVENTION = LinearSegmentedColormap.from_list(
+    "convention", [(0, "0.72"), (0.498, "0.72"), (0.5, "white"), (0.75, "#6f9fc8"), (1, "#101c2e")]
+)
+
+
+def _dessiner_nombres(axe, tableau, titre="", cadre=None, amplitude=None, ecrire=True):
+    """Dessine une petite matrice avec ses nombres ; `cadre` : (ligne, colonne, hauteur, largeur)."""
+    tableau = np.asarray(tableau, dtype=float)
+    amplitude = amplitude or max(1, np.abs(tableau).max())
+    axe.imshow(tableau, cmap=CONVENTION, vmin=-amplitude, vmax=amplitude)
+    for (ligne, colonne), valeur in np.ndenumerate(tableau) if ecrire else ():
+        couleur = "white" if valeur > 0.55 * amplitude else "black"
+        axe.text(colonne, ligne, f"{valeur:.3g}", ha="center", va="center", color=couleur)
+    axe.set(xticks=[], yticks=[], title=titre)
+    axe.spines[:].set_visible(True)
+    if cadre:
+        ligne, colonne, hauteur, largeur = cadre
+        coin = (colonne - 0.5, ligne - 0.5)
+        axe.add_patch(Rectangle(coin, largeur, hauteur, fill=False, edgecolor=ORANGE, linewidth=3))
+
+
+def afficher_matrices(matrices):
+    """Montre côte à côte de petites matrices de nombres ; `matrices` : dict {titre: tableau 2D}."""
+    largeurs = [np.shape(m)[1] + 1 for m in matrices.values()]
+    taille = (0.5 * sum(largeurs), 0.42 * max(len(m) for m in matrices.values()) + 0.7)
+    _, axes = plt.subplots(1, len(matrices), figsize=taille, width_ratios=largeurs, squeeze=False)
+    amplitude = max(1, *(np.abs(m).max() for m in matrices.values()))
+    for axe, (titre, matrice) in zip(axes[0], matrices.items(), strict=True):
+        # Image et filtres (de −1 à 1) ont leur propre échelle ; les résultats, une échelle commune.
+        propre = np.abs(matrice).max() <= 1
+        _dessiner_nombres(axe, matrice, titre, amplitude=None if propre else amplitude)
+        axe.set_anchor("N")
+    nombres = (f"{t} : {np.round(m, 2).tolist()}" for t, m in matrices.items())
+    montrer(f"Tableaux de nombres. {' ; '.join(nombres)}")
+
+
+def afficher_fenetres(image, filtre, resultat):
+    """Toutes les positions du filtre côte à côte, chacune avec sa somme ; le maximum en gras."""
+    _, axes = plt.subplots(1, np.size(resultat), figsize=(1.25 * np.size(resultat), 1.7))
+    for axe, (place, somme) in zip(axes, np.ndenumerate(resultat), strict=True):
+        _dessiner_nombres(axe, image, cadre=(*place, *np.shape(filtre)), ecrire=False)
+        poids = "bold" if somme == np.max(resultat) else "normal"
+        axe.set_title(f"somme {somme:g}", fontsize=10, fontweight=poids)
+    sommes = ", ".join(f"{somme:g}" for somme in np.ravel(resultat))
+    montrer(f"Les {np.size(resultat)} positions du filtre sur l'image ; leurs sommes : {sommes}.")
+
+
+def explorer_fenetres(image, filtre, resultat):
+    """Montre la fenêtre du maximum, puis un curseur pour voir les autres, si ipywidgets est là."""
+
+    def voir(numero):
+        place = (ligne, colonne) = divmod(numero - 1, np.shape(resultat)[1])
+        hauteur, largeur = np.shape(filtre)
+        produits = image[ligne : ligne + hauteur, colonne : colonne + largeur] * filtre
+        figure, axes = plt.subplots(1, 4, figsize=(11, 2.9), width_ratios=(5, 3, 3, 3))
+        titre = f"image, fenêtre n° {numero}"
+        _dessiner_nombres(axes[0], image, titre, (*place, hauteur, largeur))
+        _dessiner_nombres(axes[1], filtre, "× filtre")
+        _dessiner_nombres(axes[2], produits, f"= produits, somme {produits.sum():g}")
+        _dessiner_nombres(axes[3], resultat, "carte de caractéristiques", (*place, 1, 1))
+        montrer(
+            f"La fenêtre n° {numero}, le filtre, leurs produits et leur somme, la carte.", figure
+        )
+
+    voir(int(np.argmax(resultat)) + 1)
+    try:
+        import ipywidgets
+    except ImportError:
+        print("ipywidgets n'est pas installé : la figure reste fixe.")
+        return
+    curseur = ipywidgets.IntSlider(1, min=1, max=np.size(resultat), description="fenêtre n°")
+    ipywidgets.interact(voir, numero=curseur)
+
+
+# --- Le réseau -----------------------------------------------------------------------------------
+
+SANS_DIMENSION = ("Dropout", "BatchNormalization", "Activation", "ReLU", "Rescaling")
+PAR_LIGNE = 7  # au-delà, les noms des couches ne se liraient plus sur un écran de 1 280 pixels
+
+
+def dessiner_chaine(modele, titre=""):
+    """Dessine la chaîne des couches d'un réseau : une pile de cartes par couche, ses dimensions, ses paramètres.
+
+    `modele` : un réseau Keras, ou la liste de ses couches : (nom, forme de la sortie, nombre de paramètres).
+    """
+    note = ""
+    if not isinstance(modele, list):
+        couches = [("Entrée", modele.input_shape[1:], 0)]
+        couches += [(type(c).__name__, c.output.shape[1:], c.count_params()) for c in modele.layers]
+        modele = [couche for couche in couches if couche[0] not in SANS_DIMENSION]
+        if len(modele) < len(couches):
+            note = (
+                "Les couches qui ne changent pas les dimensions (Dropout…) ne sont pas dessinées."
+            )
+    lignes = -(-len(modele) // PAR_LIGNE)
+    n = -(-len(modele) // lignes)
+    figure, axes = plt.subplots(lignes, 1, figsize=(1.5 * n, 2.6 * lignes + 0.3), squeeze=False)
+    for axe in axes.flat:
+        axe.set(xlim=(-0.95, 1.5 * n - 0.55), ylim=(-1.5, 1.1), aspect="equal")
+        axe.axis("off")
+    for i, couche in enumerate(modele):
+        axe, x = axes.flat[i // n], 1.5 * (i % n)
+        _dessiner_couche(axe, x, *couche, cote_entree=modele[0][1][0])
+        if i:
+            fleche = {"arrowstyle": "->", "color": "0.3"}
+            axe.annotate("", (x - 0.6, 0), (x - 0.92, 0), arrowprops=fleche)
+    figure.supxlabel(note, fontsize=9, color="0.35")
+    figure.suptitle(titre)
+    formes = (f"{nom} {'×'.join(map(str, forme))}" for nom, forme, _ in modele)
+    montrer(f"Chaîne des couches du réseau, de gauche à droite : {', '.join(formes)}.")
+
+
+def _dessiner_couche(axe, x, nom, forme, parametres, cote_entree):
+    couleur = BLEU if "Conv" in nom else ORANGE if "Dense" in nom else "0.88"
+    if len(forme) == 3:
+        cote = 0.25 + 0.85 * forme[0] / cote_entree
+        n = round(1 + 2 * np.log2(forme[2]))  # 1, 6, 16, 128 cartes : pile de 1, 6, 9, 15
+        for k in reversed(range(n)):
+            coin = (x - cote / 2 + 0.03 * k, -cote / 2 + 0.03 * k)
+            bord = "white" if couleur == BLEU else "0.35"
+            axe.add_patch(Rectangle(coin, cote, cote, facecolor=couleur, edgecolor=bord))
+    else:
+        haut = 0.3 + 0.32 * np.log10(forme[0])
+        axe.add_patch(Rectangle((x - 0.09, -haut / 2), 0.18, haut, facecolor=couleur))
+    nom = nom if len(nom) < 16 else nom.replace("Pooling", "\nPooling")
+    axe.text(x, -0.85, nom, ha="center", va="center", fontsize=9, fontweight="bold")
+    texte = "×".join(map(str, forme))
+    if parametres:
+        texte += f"\n{parametres:,} param.".replace(",", " ")
+    axe.text(x, -1.08, texte, ha="center", va="top", fontsize=9)
+
+
+def afficher_cartes(cartes, titre="", maximum=16):
+    """Montre les premières cartes de caractéristiques d'une couche ; `cartes` (h, l, n), chacune à son échelle."""
+    n = min(maximum, cartes.shape[-1])
+    axes = _grille(-(-n // 8), 8, 1.1, 1.15)
+    for k, axe in zip(range(n), axes.flat, strict=False):
+        _poser(axe, cartes[..., k], cmap="viridis")
+    plt.suptitle(titre, fontsize=11)
+    montrer(f"{n} cartes de caractéristiques, chacune à sa propre échelle. {titre}")
+
+
+# --- Les photos -------------------------------------------------------------------------------------
+
+
+def afficher_etapes(etapes):
+    """Montre côte à côte les étapes d'une préparation ; `etapes` : dict {nom: image PIL ou tableau}."""
+    axes = _grille(1, len(etapes), 2.1, 2.4)
+    for axe, (nom, etape) in zip(axes[0], etapes.items(), strict=True):
+        tableau = np.asarray(etape)
+        hauteur, largeur = tableau.shape[:2]
+        maximum = 1 if tableau.dtype.kind == "f" else 255
+        _poser(axe, tableau, f"{nom}\n{largeur}×{hauteur}", vmin=0, vmax=maximum)
+        axe.set_axis_on()
+        axe.set(xticks=[], yticks=[])
+        axe.spines[:].set_visible(True)
+    montrer(f"Les étapes de la préparation d'une photo : {', '.join(etapes)}.")
+
+
+def afficher_lot(photos, entrees, titres, colonnes=6):
+    """Pour chaque photo : l'originale en haut, ce que voit le réseau (28, 28, 1) en bas, un titre."""
+    axes = _grille(2 * -(-len(photos) // colonnes), colonnes, 1.7, 1.8)
+    for i, (photo, entree, titre) in enumerate(zip(photos, entrees, titres, strict=True)):
+        ligne, colonne = 2 * (i // colonnes), i % colonnes
+        _poser(axes[ligne, colonne], photo, _plier(titre, 24), 8)
+        _poser(axes[ligne + 1, colonne], entree, vmin=0, vmax=1)
+    montrer(f"Des photos et, dessous, ce qu'en voit le réseau : {_quelques(titres)}.")
+
+
+def bouton_envoi(traiter):
+    """Montre un bouton qui envoie une image et appelle `traiter(octets)`, là où ipywidgets fonctionne."""
+    try:
+        import ipywidgets
+    except ImportError:
+        print("ipywidgets n'est pas installé : copiez votre photo dans « images/ ».")
+        return
+    options = {"accept": "image/*", "description": "Envoyer une photo"}
+    bouton = ipywidgets.FileUpload(**options, layout={"width": "max-content"})
+    sortie = ipywidgets.Output()
+
+    def recu(changement):
+        fichiers = changement["new"]
+        # ipywidgets 7 (Colab) rend un dict, ipywidgets 8 un tuple.
+        fichier = next(iter(fichiers.values())) if isinstance(fichiers, dict) else fichiers[0]
+        sortie.clear_output(wait=True)
+        with sortie:
+            try:
+                traiter(bytes(fichier["content"]))
+            except Refus as refus:
+                print(refus)
+
+    bouton.observe(recu, names="value")
+    display(bouton, sortie)
+
+
+def afficher_occlusion(image, baisse):
+    """L'image (28, 28) et, par-dessus, la baisse de probabilité (28, 28) quand on cache chaque endroit."""
+    _, (gauche, droite) = plt.subplots(1, 2, figsize=(6.4, 2.9))
+    _poser(gauche, image, "entrée du réseau", 11, vmin=0, vmax=1)
+    _poser(droite, image, "ce qui a porté la réponse", 11, vmin=0, vmax=1)
+    # Transparent là où cacher ne change rien, rouge là où la probabilité s'effondre.
+    maximum = max(0.05, baisse.max())
+    positive = np.clip(baisse, 0, maximum)
+    options = {"cmap": "Reds", "vmin": 0, "vmax": maximum, "alpha": 0.8 * positive / maximum}
+    couleurs = droite.imshow(positive, **options)
+    plt.colorbar(couleurs, ax=droite, label="baisse de probabilité")
+    ligne, colonne = np.unravel_index(np.argmax(baisse), baisse.shape)
+    montrer(
+        "L'entrée du réseau et, en rouge, ce qui porte la réponse : cacher les pixels autour de la ligne "
+        f"{ligne}, colonne {colonne} baisse le plus la probabilité, de {baisse.max():.2f}."
+    )
+
+
 def afficher_traitement(avant, apres, titre):
     """Une photo avant et après un traitement, et l'histogramme de ses trois canaux.
 
     `avant`, `apres` : (h, l, 3) ; des nombres à virgule sont ramenés entre leurs centiles 1 et 99 pour être vus.
     """
     _, axes = plt.subplots(1, 4, figsize=(11, 2.3), width_ratios=(1, 1, 1.4, 1.4))
+    canaux = {"rouge": PALETTE[3], "vert": PALETTE[2], "bleu": BLEU}
     for i, (image, nom) in enumerate(((avant, "avant"), (apres, titre))):
         visible = image
         if image.dtype != np.uint8:
             bas, haut = np.percentile(image, (1, 99))
-            visible = np.clip((image - bas) / (haut - bas), 0, 1)
-        axes[i].imshow(visible)
-        axes[i].axis("off")
-        axes[i].set_title(nom)
-        for canal, couleur in enumerate(("#e53e3e", "#38a169", BLEU)):
-            axes[i + 2].hist(image[..., canal].ravel(), 64, histtype="step", color=couleur)
+            visible = np.clip((image - bas) / max(haut - bas, 1e-9), 0, 1)
+        _poser(axes[i], visible, nom, 11)
+        for canal, (nom_canal, couleur) in enumerate(canaux.items()):
+            options = {"histtype": "step", "color": couleur, "label": nom_canal}
+            axes[i + 2].hist(image[..., canal].ravel(), 64, **options)
         axes[i + 2].set(title=f"histogramme : {nom}", yticks=[])
-    plt.show()
+    axes[2].legend(fontsize=8)
+    bornes = [f"de {x.min():.3g} à {x.max():.3g}" for x in (avant, apres)]
+    montrer(
+        f"Une photo avant et après « {titre} », et les histogrammes de ses trois canaux : valeurs {bornes[0]} avant, "
+        f"{bornes[1]} après."
+    )

@@ -5,107 +5,106 @@ les couleurs d'un même vêtement ont les mêmes sept premiers chiffres. Fusionn
 l'effectif, c'est changer ou choisir des lignes ; aucun fichier ne bouge.
 """
 
+import csv
 import json
 import os
+import re
 import stat
 from pathlib import Path
 
 import pandas as pd
 from PIL import Image
 
-from outils.catalogue import COLONNES, _relatif, _tableau
-from outils.donnees import DonneesInvalides, dossier_datas
+from outils import jeux
+from outils.catalogue import ANOMALIES, COLONNES, annoncer_autre_forme, non_vide, tableau
+from outils.fichiers import (
+    DonneesInvalides,
+    est_parasite,
+    refuser_fichier,
+    trouver_csv,
+    verifier_colonnes,
+)
 from outils.garde_robe import ecrire_hm
-from outils.photos import FORMATS
+from outils.lecture import EXTENSIONS, parasites
+from outils.photos import formats_lisibles
 
 CONCOURS = "h-and-m-personalized-fashion-recommendations"
 
 # Les effectifs publiés : articles par product_group_name, puis photos par classe après la fusion.
-ARTICLES_PUBLIES = {
-    "Garment Upper body": 42_741,
-    "Garment Lower body": 19_812,
-    "Garment Full body": 13_292,
-    "Accessories": 11_158,
-    "Underwear": 5_490,
-    "Shoes": 5_283,
-    "Swimwear": 3_127,
-    "Socks & Tights": 2_442,
-    "Nightwear": 1_899,
-    "Unknown": 121,
-    "Underwear/nightwear": 54,
-    "Cosmetic": 49,
-    "Bags": 25,
-    "Items": 17,
-    "Furniture": 13,
-    "Garment and Shoe care": 9,
-    "Stationery": 5,
-    "Interior textile": 3,
-    "Fun": 2,
+_PUBLIES = {
+    "Garment Upper body": (42_741, 42_680),
+    "Garment Lower body": (19_812, 19_770),
+    "Garment Full body": (13_292, 13_276),
+    "Accessories": (11_158, 11_302),
+    "Underwear": (5_490, 5_462),
+    "Shoes": (5_283, 5_156),
+    "Swimwear": (3_127, 3_125),
+    "Socks & Tights": (2_442, 2_431),
+    "Nightwear": (1_899, 1_898),
+    "Unknown": (121, None),
+    "Underwear/nightwear": (54, None),
+    "Cosmetic": (49, None),
+    "Bags": (25, None),
+    "Items": (17, None),
+    "Furniture": (13, None),
+    "Garment and Shoe care": (9, None),
+    "Stationery": (5, None),
+    "Interior textile": (3, None),
+    "Fun": (2, None),
 }
-PHOTOS_PUBLIEES = {
-    "Garment Upper body": 42_680,
-    "Garment Lower body": 19_770,
-    "Garment Full body": 13_276,
-    "Accessories": 11_302,
-    "Underwear": 5_462,
-    "Shoes": 5_156,
-    "Swimwear": 3_125,
-    "Socks & Tights": 2_431,
-    "Nightwear": 1_898,
-}
+ARTICLES_PUBLIES = {nom: articles for nom, (articles, _) in _PUBLIES.items()}
+PHOTOS_PUBLIEES = {nom: photos for nom, (_, photos) in _PUBLIES.items() if photos}
 CLASSES = tuple(sorted(PHOTOS_PUBLIEES))  # l'ordre de Keras
 RARES = tuple(nom for nom in ARTICLES_PUBLIES if nom not in PHOTOS_PUBLIEES)
-# Celles que les auteurs ont réduites à 5 000.
-REDUITES = tuple(list(PHOTOS_PUBLIEES)[:4])
-
-COLONNES_UTILES = ("article_id", "product_code", "product_type_name", "product_group_name")
+REDUITES = tuple(PHOTOS_PUBLIEES)[:4]  # celles que les auteurs ont réduites à 5 000
+COLONNES_UTILES = ["article_id", "product_code", "product_type_name", "product_group_name"]
 
 
 # --- Du catalogue au manifeste --------------------------------------------------------------------
 
 
 def chemin_photo(article_id):
-    """« images/010/0108775015.jpg » pour « 0108775015 », « 108775015 » ou 108775015.
+    """« images/010/0108775015.jpg » pour « 0108775015 », « 108775015 », 108775015 ou « 108775015.0 ».
 
     Lève `ValueError` si ce n'est pas un identifiant : il devient un nom de fichier.
     """
-    texte = str(article_id)
-    if not (texte.isascii() and texte.isdigit() and len(texte) <= 10):
+    trouve = re.fullmatch(r"([0-9]{1,10})(\.0+)?", str(article_id))
+    if not trouve:
         raise ValueError(
-            f"Identifiant d'article invalide : {texte[:40]!r} (dix chiffres attendus)."
+            f"Identifiant d'article invalide : {str(article_id)[:40]!r} (dix chiffres attendus)."
         )
-    numero = texte.zfill(10)
+    numero = trouve.group(1).zfill(10)
     return f"images/{numero[:3]}/{numero}.jpg"
 
 
 def lire_articles(dossier):
     """Rend `articles.csv` (25 colonnes), `article_id` et `product_code` en texte, zéros de tête gardés.
 
-    Lève `DonneesInvalides` si le fichier manque, n'est pas du CSV, ou n'a pas les colonnes utiles.
+    Lève `DonneesInvalides` si le fichier manque, n'est pas du CSV, a une ligne trop longue, ou n'a pas les
+    colonnes utiles.
     """
-    chemin = Path(dossier) / "articles.csv"
-    remede = f"kaggle competitions download -c {CONCOURS} -f articles.csv"
-    if not chemin.is_file():
-        raise DonneesInvalides(
-            f"Il n'y a pas de fichier articles.csv dans « {Path(dossier).name} ».\n  Remède  : {remede}"
+    dossier, attendu = Path(dossier), "articles.csv, du CSV en UTF-8 de 25 colonnes"
+    remede = f"kaggle competitions download -c {CONCOURS} -f articles.csv, puis décompressez ce qui arrive."
+    chemin = trouver_csv("articles.csv", [dossier] if dossier.is_dir() else [])
+    if not chemin:
+        refuser_fichier(
+            dossier, "un dossier où il n'y a pas de fichier articles.csv", attendu, remede
         )
+    textes = {"article_id": "object", "product_code": "object"}
     try:
-        articles = pd.read_csv(
-            chemin, dtype={"article_id": "object", "product_code": "object"}, encoding="utf-8"
-        )
-    except (ValueError, pd.errors.ParserError) as erreur:
-        raise DonneesInvalides(
-            f"« articles.csv » est illisible ({str(erreur)[:120]}).\n"
-            f"  Attendu : du CSV en UTF-8, 25 colonnes.\n  Remède  : {remede}"
-        ) from erreur
+        verifier_colonnes(chemin, remede)
+        articles = pd.read_csv(chemin, dtype=textes, encoding="utf-8")
+    except DonneesInvalides:
+        raise
+    except (ValueError, csv.Error) as erreur:
+        refuser_fichier(chemin, f"un fichier illisible ({str(erreur)[:120]})", attendu, remede)
     absentes = [nom for nom in COLONNES_UTILES if nom not in articles]
     if absentes:
-        raise DonneesInvalides(
-            f"« articles.csv » n'a pas de colonne {', '.join(absentes)}.\n"
-            f"  Trouvé  : {', '.join(map(str, articles.columns[:8]))}…\n  Remède  : {remede}"
-        )
-    articles["article_id"] = articles["article_id"].str.zfill(10)
-    articles["product_code"] = articles["product_code"].str.zfill(7)
+        trouve = f"un fichier qui n'a pas de colonne {', '.join(absentes)}, mais "
+        refuser_fichier(chemin, trouve + ", ".join(map(str, articles.columns[:8])), attendu, remede)
+    for nom, chiffres in (("article_id", 10), ("product_code", 7)):
+        # Un tableur a pu en faire des nombres : 108775015.0
+        articles[nom] = articles[nom].str.replace(r"\.0+$", "", regex=True).str.zfill(chiffres)
     return articles
 
 
@@ -116,25 +115,26 @@ def sous_dossiers(dossier):
     """
     images = Path(dossier) / "images"
     if not images.is_dir():
-        raise DonneesInvalides(
-            f"Le dossier « {Path(dossier).name} » n'a pas de sous-dossier « images ».\n"
-            "  Attendu : images/010/0108775015.jpg, …\n"
-            "  Remède  : décompressez l'archive en entier, ou laissez ce catalogue de côté."
+        refuser_fichier(
+            dossier,
+            "un dossier sans sous-dossier « images »",
+            "images/010/0108775015.jpg, …",
+            "décompressez l'archive en entier, ou laissez ce catalogue de côté.",
         )
-    return sorted(e.name for e in os.scandir(images) if e.is_dir())
+    return sorted(e.name for e in os.scandir(images) if e.is_dir() and not est_parasite(e.name))
 
 
 def lister_photos(dossier, dans=None):
     """Rend l'ensemble des « images/0XX/0XXXXXXXXX.jpg » présents, sans ouvrir un fichier.
 
-    `dans` : les sous-dossiers à lister, par défaut tous. Lève `DonneesInvalides` s'il n'y en a aucun.
+    `dans` : les sous-dossiers à lister, par défaut tous. Lève `DonneesInvalides` s'il n'y a pas d'`images`.
     """
-    presentes = set()
-    for sous_dossier in sous_dossiers(dossier) if dans is None else dans:
-        for entree in os.scandir(Path(dossier) / "images" / sous_dossier):
-            if entree.name.endswith(".jpg"):
-                presentes.add(f"images/{sous_dossier}/{entree.name}")
-    return presentes
+    return {
+        f"images/{sous_dossier}/{entree.name}"
+        for sous_dossier in (sous_dossiers(dossier) if dans is None else dans)
+        for entree in os.scandir(Path(dossier) / "images" / sous_dossier)
+        if entree.name.lower().endswith(EXTENSIONS) and not est_parasite(entree.name)
+    }
 
 
 def joindre(articles, photos, dossier=""):
@@ -143,14 +143,16 @@ def joindre(articles, photos, dossier=""):
     `photos` : ensemble de chemins relatifs à `dossier`. Anomalies (path, reason, detail) : article sans
     photo, photo sans article, identifiant en double ou invalide, article sans classe.
     """
+    sans_suffixe = {os.path.splitext(photo)[0]: photo for photo in sorted(photos)}  # .JPG, .jpeg…
     lignes, anomalies, prises = [], [], set()
-    colonnes = articles[list(COLONNES_UTILES)].itertuples(index=False, name=None)
+    colonnes = articles[COLONNES_UTILES].itertuples(index=False, name=None)
     for numero, modele, genre, classe in colonnes:
         try:
             chemin = chemin_photo(numero)
         except ValueError:
             anomalies.append((str(numero)[:40], "identifiant invalide", "articles.csv"))
             continue
+        chemin = sans_suffixe.get(os.path.splitext(chemin)[0], chemin)
         if chemin in prises:
             anomalies.append((chemin, "identifiant en double", str(numero)))
         elif not isinstance(classe, str):
@@ -161,13 +163,25 @@ def joindre(articles, photos, dossier=""):
             lignes.append((os.path.join(dossier, chemin), numero, classe, genre, None, modele))
         prises.add(chemin)
     anomalies += [(chemin, "photo sans article", "") for chemin in sorted(set(photos) - prises)]
-    manifeste = _tableau(lignes, [*COLONNES, "product"]).sort_values("id", ignore_index=True)
-    return manifeste, _tableau(anomalies, ["path", "reason", "detail"])
+    manifeste = tableau(lignes, [*COLONNES, "product"]).sort_values("id", ignore_index=True)
+    return manifeste, tableau(anomalies, ANOMALIES)
+
+
+def completer(manifeste, anomalies, dossier):
+    """Rend (manifeste, anomalies), avec les fichiers du système ; lève `DonneesInvalides` s'il ne reste rien."""
+    restes = tableau(parasites(Path(dossier) / "images"), ANOMALIES)
+    anomalies = pd.concat([anomalies, restes], ignore_index=True)
+    return non_vide(manifeste, anomalies, dossier, "articles.csv, et images/010/0108775015.jpg, …")
 
 
 def manifeste_hm(dossier):
-    """Rend (manifeste, anomalies) du catalogue rangé dans `dossier`, sans ouvrir une photo."""
-    return joindre(lire_articles(dossier), lister_photos(dossier), str(dossier))
+    """Rend (manifeste, anomalies) du catalogue rangé dans `dossier`, sans ouvrir une photo.
+
+    Lève `DonneesInvalides` s'il ne peut pas être lu, ou si aucun article n'a sa photo.
+    """
+    return completer(
+        *joindre(lire_articles(dossier), lister_photos(dossier), str(dossier)), dossier
+    )
 
 
 def mesurer_photos(chemins):
@@ -175,7 +189,7 @@ def mesurer_photos(chemins):
     lignes = []
     for chemin in chemins:
         try:
-            with Image.open(chemin, formats=FORMATS) as image:
+            with Image.open(chemin, formats=formats_lisibles()) as image:
                 taille = image.size
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             taille = (None, None)
@@ -207,8 +221,6 @@ def sous_echantillonner(manifeste, maximum=5_000, classes=None, graine=13):
 
 # --- Où sont les données --------------------------------------------------------------------------
 
-NOM_JUMEAU = "jumeau_hm"
-
 
 def verifier_acces_kaggle(dossier=None):
     """Dit en une phrase si la clé de Kaggle est en place ; ne montre jamais ce qu'elle contient.
@@ -234,33 +246,19 @@ def verifier_acces_kaggle(dossier=None):
     return "Clé en place, lisible de vous seul."
 
 
-def trouver_hm():
-    """Dossier du vrai catalogue dans `datas/` (articles.csv et images/), ou None."""
-    datas = dossier_datas()
-    for motif in ("articles.csv", "*/articles.csv", "*/*/articles.csv"):
-        for chemin in sorted(datas.glob(motif)):
-            dossier = chemin.parent
-            if not dossier.name.startswith(NOM_JUMEAU) and (dossier / "images").is_dir():
-                return _relatif(dossier)
-    return None
-
-
 def obtenir_hm(dossier=None, n=6_000, largeur=240):
-    """Rend (dossier, source) du catalogue : le vrai s'il est dans `datas/`, sinon un jumeau dessiné.
+    """Rend (dossier, source) du catalogue : le vrai s'il est dans les données, sinon un jumeau dessiné.
 
-    Le jumeau (vraie forme, `n` articles) est écrit dans `dossier`, par défaut `datas/`, s'il y manque ;
-    il est annoncé à l'écran : un score obtenu sur des dessins ne vaut pour aucune vraie photo.
+    Le jumeau (vraie forme, `n` articles) est écrit dans `dossier`, par défaut celui des données, s'il y
+    manque. La source est affichée. Lève `DonneesInvalides` si le vrai catalogue ne peut pas être lu.
     """
-    vrai = trouver_hm()
-    if vrai:
-        print("Données : H&M (Kaggle)")
-        return vrai, "H&M (Kaggle)"
-    jumeau = Path(dossier or dossier_datas()) / f"{NOM_JUMEAU}_{n}_{largeur}"
-    if not jumeau.is_dir():
-        ecrire_hm(jumeau, ARTICLES_PUBLIES, n, largeur)
-    print(
-        "⚠ DONNÉES DESSINÉES, pas le catalogue H&M : il faut un compte Kaggle (section 1).\n"
-        f"  Le labo continue sur un jumeau de {n} articles, dessiné par le code, de même forme : tout\n"
-        "  fonctionne, mais aucun score obtenu ici ne vaut pour de vraies photos."
-    )
-    return _relatif(jumeau), "jumeau dessiné"
+
+    def dessiner():
+        nom = f"jumeau_hm_{n}_{largeur}"
+        return jeux.dessiner(nom, lambda d: ecrire_hm(d, ARTICLES_PUBLIES, n, largeur), dossier)
+
+    if vrai := jeux.trouver("hm"):
+        lire_articles(vrai)  # le labo le lira plus loin : une faute se dit ici
+    else:
+        annoncer_autre_forme("articles.csv")
+    return jeux.obtenir("hm", jumeau=dessiner)

@@ -11,7 +11,7 @@ import numpy as np
 import PIL
 from PIL import Image, ImageOps, UnidentifiedImageError, features
 
-from outils.fichiers import Refus, nom_court
+from outils.fichiers import Refus, est_parasite, nom_court
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF")
 OCTETS_MAX = 30 * 2**20
@@ -172,7 +172,7 @@ def _images_de(dossier):
         fichiers = [f for f in dossier.iterdir() if f.suffix.lower() in suffixes and f.is_file()]
     except OSError:
         return []
-    return sorted(f.name for f in fichiers if not f.name.startswith("."))
+    return sorted(f.name for f in fichiers if not est_parasite(f.name))
 
 
 def _refuser_absente(chemin, nom, attendu):

@@ -5,22 +5,21 @@ Une même fonction, `charger_base`, pour les quatre réseaux du labo 6 ; l'entra
 
 import hashlib
 import os
-import threading
-import warnings
 import zipfile
 import zlib
 from pathlib import Path
 from typing import NamedTuple
 
+import h5py
 import keras
 import numpy as np
 from keras import applications
 
-from outils.donnees import dossier_datas
-from outils.fichiers import RACINE, ecriture_atomique
+from outils import fichiers
+from outils.fichiers import Refus, dossier_datas, dossier_inscriptible, ecriture_atomique, nom_court
 
 
-class PoidsAbsents(FileNotFoundError):
+class PoidsAbsents(Refus):
     """Les poids d'un réseau ne sont ni là ni téléchargeables : le message dit lesquels et où les mettre."""
 
 
@@ -32,7 +31,7 @@ class Famille(NamedTuple):
     coupe: str  # la dernière couche gelée : au-delà, le dernier étage
     fichier: str
     octets: int
-    md5: str | None
+    somme: str
     adresse: str
 
 
@@ -44,7 +43,7 @@ FAMILLES = {
         "block4_pool",
         "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
         58_889_256,
-        "6d6bbae143d832006294945121d1f1fc",
+        "md5:6d6bbae143d832006294945121d1f1fc",
         f"{_DEPOT}/vgg16/",
     ),
     "ResNet50": Famille(
@@ -53,7 +52,7 @@ FAMILLES = {
         "conv4_block6_out",
         "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
         94_765_736,
-        "4d473c1dd8becc155b73f8504c6f6626",
+        "md5:4d473c1dd8becc155b73f8504c6f6626",
         f"{_DEPOT}/resnet/",
     ),
     "InceptionV3": Famille(
@@ -62,7 +61,7 @@ FAMILLES = {
         "mixed8",
         "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
         87_910_968,
-        "bcbd6486424b2319ff4ef7d526e38f63",
+        "md5:bcbd6486424b2319ff4ef7d526e38f63",
         f"{_DEPOT}/inception_v3/",
     ),
     "MobileNet": Famille(
@@ -71,7 +70,7 @@ FAMILLES = {
         "conv_pw_11_relu",
         "mobilenet_2_5_224_tf_no_top.h5",
         1_083_400,
-        None,
+        "sha256:a285d0c84ba3c1b7f804c39497a64ca8eee0f3c6a04a5eb2e28c5b119149f63d",
         f"{_DEPOT}/mobilenet/",
     ),
 }
@@ -86,78 +85,42 @@ def dossier_poids():
     return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
 
 
-def _joignable(adresse, delai):
-    """Vrai si `adresse` répond avant `delai` secondes, recherche de nom comprise."""
-    import requests
-
-    reponses = []
-
-    def demander():
-        try:
-            reponse = requests.head(adresse, timeout=delai, allow_redirects=True)
-            reponses.append(reponse.status_code == 200)
-        except requests.RequestException:
-            reponses.append(False)
-
-    fil = threading.Thread(target=demander, daemon=True)
-    fil.start()
-    fil.join(delai)  # une recherche de nom peut durer bien plus : on n'attend pas
-    return reponses == [True]
-
-
-def trouver_poids(nom, telecharger=True, fichier=None, delai=2):
+def trouver_poids(nom, telecharger=True, fichier=None, delai=10):
     """Chemin du fichier de poids du réseau `nom`, téléchargé et vérifié s'il manque et si on le permet.
 
-    `fichier` : un autre fichier du même réseau. Lève `PoidsAbsents` en moins de `delai` secondes environ.
+    `fichier` : un autre fichier du même réseau ; `delai` : secondes sans réponse avant de renoncer. Lève
+    `PoidsAbsents` s'il manque ou s'il est abîmé.
     """
     famille = FAMILLES[nom]
+    principal = fichier in (None, famille.fichier)
     fichier = fichier or famille.fichier
-    for dossier in (dossier_poids(), RACINE.parent / "shared" / "keras_home" / "models"):
-        if (dossier / fichier).is_file():
-            return _verifier_hdf5(dossier / fichier)
-    adresse = famille.adresse + fichier
-    raison = "rien n'est téléchargé en mode rapide" if not telecharger else "serveur injoignable"
-    if telecharger and _joignable(adresse, delai):
+    chemin = dossier_poids() / fichier
+    if not chemin.is_file():
         try:
-            return _telecharger(
-                adresse, fichier, famille.md5 if fichier == famille.fichier else None
-            )
-        except (OSError, ValueError) as erreur:  # réseau coupé, disque plein, fichier abîmé
-            raison = f"téléchargement raté : {type(erreur).__name__}"
-    taille = f"{famille.octets / 1e6:.0f} Mo, " if fichier == famille.fichier else ""
-    raise PoidsAbsents(
-        f"{nom} : les poids ImageNet ne sont pas là ({raison}).\n"
-        f"  Il manque : {fichier} ({taille}{adresse})\n"
-        f"  Remède    : connectez-vous et relancez, ou posez ce fichier dans « {_court(dossier_poids())} »\n"
-        "              (la variable KERAS_HOME choisit un autre dossier : KERAS_HOME/models)."
-    )
-
-
-def _verifier_hdf5(chemin):
-    import h5py
-
+            if not telecharger:
+                raise ConnectionError("rien n'est téléchargé en mode rapide")
+            chemin = dossier_inscriptible(chemin.parent) / fichier
+            somme = famille.somme if principal else None
+            fichiers.telecharger([famille.adresse + fichier], chemin, somme, delai)
+        except OSError as erreur:  # réseau coupé, disque plein
+            taille = f", {famille.octets / 1e6:.0f} Mo" if principal else ""
+            raise PoidsAbsents(
+                f"{nom} : les poids ImageNet ne sont pas là.",
+                str(erreur),
+                f"« {fichier} »{taille}, pris sur {famille.adresse}{fichier}",
+                f"connectez-vous et relancez, ou posez ce fichier dans « {nom_court(dossier_poids())} » "
+                "(la variable KERAS_HOME choisit un autre dossier : KERAS_HOME/models).",
+            ) from erreur
     try:
         with h5py.File(chemin):
             return chemin
     except OSError as erreur:  # page web enregistrée sous ce nom, copie interrompue
         raise PoidsAbsents(
-            f"« {chemin.name} » n'est pas un fichier de poids entier ({chemin.stat().st_size} octets).\n"
-            f"  Remède : supprimez-le de « {_court(chemin.parent)} », puis relancez ou reposez-le."
+            f"« {nom_court(chemin)} » est inutilisable.",
+            f"{chemin.stat().st_size} octets qui ne sont pas un fichier de poids entier",
+            "un fichier HDF5 de poids Keras",
+            "supprimez-le, puis relancez ou reposez-le.",
         ) from erreur
-
-
-def _telecharger(adresse, fichier, md5):
-    import pooch
-
-    pooch.get_logger().setLevel("WARNING")
-    barre = pooch.HTTPDownloader(progressbar=True, timeout=10)
-    recu = pooch.retrieve(adresse, md5 and f"md5:{md5}", fichier, dossier_poids(), downloader=barre)
-    return Path(recu)
-
-
-def _court(dossier):
-    chez_soi = dossier.is_relative_to(Path.home())
-    return f"~/{dossier.relative_to(Path.home()).as_posix()}" if chez_soi else str(dossier)
 
 
 # --- La base --------------------------------------------------------------------------------------
@@ -204,21 +167,20 @@ def multiplications(modele):
     return total
 
 
-def empreinte_poids(modele):
-    """Résumé (texte) des poids d'un réseau : deux réseaux aux mêmes poids ont le même."""
-    resume = hashlib.blake2b(digest_size=8)
-    for poids in modele.get_weights():
-        resume.update(np.ascontiguousarray(poids))
-    return resume.hexdigest()
-
-
 # --- Les caractéristiques, calculées une fois -----------------------------------------------------
 
 
-def _empreinte(images, cle):
-    resume = hashlib.blake2b(repr((cle, images.shape, str(images.dtype))).encode(), digest_size=16)
-    resume.update(np.ascontiguousarray(images))
+def _empreinte(tableaux, cle=""):
+    resume = hashlib.blake2b(repr(cle).encode(), digest_size=16)
+    for tableau in tableaux:
+        resume.update(f"{tableau.shape} {tableau.dtype}".encode())
+        resume.update(np.ascontiguousarray(tableau))
     return resume.hexdigest()
+
+
+def empreinte_poids(modele):
+    """Résumé (texte) des poids d'un réseau : deux réseaux aux mêmes poids ont le même."""
+    return _empreinte(modele.get_weights())
 
 
 def caracteristiques(calculer, images, cle, dossier=None):
@@ -227,18 +189,18 @@ def caracteristiques(calculer, images, cle, dossier=None):
     `images` : uint8 (n, h, l, 3) ; `cle` : ce qui identifie le calcul (réseau, poids, réglages). Le cache est
     reconnu aux pixels et à la clé, pas aux noms des fichiers ; abîmé ou non inscriptible, on recalcule.
     """
-    dossier = Path(dossier or dossier_datas() / "caracteristiques")
-    chemin = dossier / f"{_empreinte(images, cle)}.npz"
+    dossier = dossier_inscriptible(dossier or dossier_datas() / "caracteristiques")
+    chemin = dossier / f"{_empreinte([images], cle)}.npz"
     if chemin.is_file():
         try:
             with np.load(chemin, allow_pickle=False) as contenu:
                 return contenu["x"]
-        except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as erreur:
-            warnings.warn(f"Cache illisible ({erreur}) : il est refait.", stacklevel=2)
+        except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile):
+            print(f"« {nom_court(chemin)} » est illisible : les caractéristiques sont recalculées.")
     x = np.asarray(calculer(images))
     try:
         with ecriture_atomique(chemin) as provisoire:
             np.savez(provisoire, x=x)
     except OSError as erreur:
-        warnings.warn(f"Pas de cache : {erreur}", stacklevel=2)
+        print(f"Les caractéristiques ne sont pas gardées : {erreur}")
     return x

@@ -8,14 +8,12 @@ d'images ; bien au-delà, il faut une recherche approchée.
 import hashlib
 import json
 import zipfile
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from outils.donnees import DonneesInvalides
-from outils.fichiers import ecriture_atomique
+from outils.fichiers import ecriture_atomique, refuser_fichier
 
 
 def normaliser(vecteurs):
@@ -67,19 +65,14 @@ class Index:
         return rangs, (1 - distances).astype(np.float32)
 
 
-def precision_par_requete(classes_voisins, classes_requetes):
-    """Part des voisins (m, k) qui ont la classe de leur requête (m,) : float (m,), de 0 à 1."""
-    return (np.asarray(classes_voisins) == np.asarray(classes_requetes)[:, None]).mean(axis=1)
+def _fichiers(chemin):
+    return Path(f"{chemin}.npz"), Path(f"{chemin}.json")
 
 
 def ecrire_index(index, chemin, **details):
-    """Écrit `chemin`.npz (vecteurs, identifiants) et `chemin`.json (dimension, empreinte, `details`)."""
-    chemin = Path(chemin)
-    with ExitStack() as pile:
-        npz, fiche = (
-            pile.enter_context(ecriture_atomique(f"{chemin}{suffixe}"))
-            for suffixe in (".npz", ".json")
-        )
+    """Écrit `chemin`.npz (vecteurs, identifiants) et `chemin`.json (dimension, somme, `details`) ; les rend."""
+    fichiers = _fichiers(chemin)
+    with ecriture_atomique(fichiers[0]) as npz, ecriture_atomique(fichiers[1]) as fiche:
         np.savez(npz, vecteurs=index.vecteurs, identifiants=index.identifiants)
         contenu = {
             "images": len(index.identifiants),
@@ -89,7 +82,7 @@ def ecrire_index(index, chemin, **details):
         }
         texte = json.dumps(contenu, ensure_ascii=False, indent=1) + "\n"
         fiche.write_text(texte, encoding="utf-8")
-    return Path(f"{chemin}.npz"), Path(f"{chemin}.json")
+    return fichiers
 
 
 def lire_index(chemin):
@@ -97,18 +90,15 @@ def lire_index(chemin):
 
     Lève `DonneesInvalides` si l'un des deux fichiers manque, est abîmé, ou n'est pas celui de l'autre.
     """
-    npz, fiche = Path(f"{chemin}.npz"), Path(f"{chemin}.json")
-    remede = "\n  Remède  : réécrivez l'index avec ecrire_index."
-    absents = [c.name for c in (npz, fiche) if not c.is_file()]
-    if absents:
-        raise DonneesInvalides(f"Il manque {' et '.join(absents)}.{remede}")
+    npz, fiche = _fichiers(chemin)
     try:
         contenu = json.loads(fiche.read_text(encoding="utf-8"))
         if contenu["sha256"] != hashlib.sha256(npz.read_bytes()).hexdigest():
-            raise ValueError("le fichier .npz n'est pas celui que décrit le .json")
+            raise ValueError("il n'est pas celui que décrit le .json")
         with np.load(npz, allow_pickle=False) as fichier:
             return Index(fichier["vecteurs"], fichier["identifiants"]), contenu
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as erreur:
-        raise DonneesInvalides(
-            f"L'index « {npz.name} » est inutilisable ({erreur}).{remede}"
-        ) from erreur
+        absents = [c.name for c in (npz, fiche) if not c.is_file()]
+        trouve = f"il manque {' et '.join(absents)}" if absents else str(erreur)
+        attendu = "un index et sa fiche .json, écrits ensemble"
+        refuser_fichier(npz, trouve, attendu, "réécrivez l'index avec ecrire_index.")

@@ -1,0 +1,90 @@
+"""Beaucoup de photos à la fois, sur plusieurs fils : vérifiées, comparées, lues."""
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from outils.fichiers import est_parasite, fichiers_sous
+from outils.photos import PhotoIllisible, ouvrir_photo
+from outils.preparation import couleurs_carrees
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
+PARASITE = "fichier du système, pas une donnée"  # .DS_Store, Thumbs.db…
+
+
+def parasites(dossier):
+    """Les (chemin, `PARASITE`, "") des fichiers et dossiers que le système a laissés sous `dossier`."""
+    trouves = []
+    for racine, sous_dossiers, noms in os.walk(dossier):
+        trouves += [
+            os.path.join(racine, nom) for nom in [*sous_dossiers, *noms] if est_parasite(nom)
+        ]
+        sous_dossiers[:] = [nom for nom in sous_dossiers if not est_parasite(nom)]
+    return [(chemin, PARASITE, "") for chemin in sorted(trouves)]
+
+
+def en_parallele(fonction, valeurs, titre):
+    """`[fonction(valeur) …]`, sur plusieurs fils (le décodage d'image libère Python), avec une barre."""
+    with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as fils:
+        return list(tqdm(fils.map(fonction, valeurs), titre, total=len(valeurs)))
+
+
+def etat_photo(chemin):
+    """Rend (chemin, « bon », "") ou (chemin, « mauvais », raison)."""
+    try:
+        ouvrir_photo(chemin)
+        return str(chemin), "bon", ""
+    except PhotoIllisible as erreur:
+        return str(chemin), "mauvais", erreur.trouve
+
+
+def checkFileIsGood(directory):
+    """Vérifie que chaque fichier de `directory` est une image qu'on peut décoder en entier.
+
+    Rend un tableau (path, state, reason) : `state` vaut « bon » ou « mauvais », `reason` dit pourquoi ; ce
+    que le système a laissé (.DS_Store…) est mauvais. N'efface et n'arrête rien. Lève `NotADirectoryError`
+    si le dossier n'existe pas.
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise NotADirectoryError(
+            f"« {directory} » n'est pas un dossier : donnez celui des photos à vérifier."
+        )
+    etats = [(chemin, "mauvais", raison) for chemin, raison, _ in parasites(directory)]
+    etats += en_parallele(etat_photo, fichiers_sous(directory), "vérification")
+    return pd.DataFrame(sorted(etats), columns=["path", "state", "reason"], dtype="object")
+
+
+def _empreinte(chemin):
+    try:
+        photo = ouvrir_photo(chemin)
+    except PhotoIllisible:
+        return None
+    forme = repr((photo.mode, photo.size)).encode()
+    return hashlib.blake2b(photo.tobytes(), digest_size=16, key=forme).hexdigest()
+
+
+def empreintes(chemins):
+    """Une empreinte (texte) par photo, ou None si elle est illisible.
+
+    Deux photos ont la même si, et seulement si, leurs pixels sont les mêmes, quels que soient le nom, la
+    date ou les métadonnées du fichier.
+    """
+    return en_parallele(_empreinte, list(chemins), "empreintes")
+
+
+def lire_images(chemins, cote=64):
+    """Lit des photos en couleurs : uint8 (n, cote, cote, 3) dans 0–255. Lève `PhotoIllisible`."""
+    chemins = list(chemins)
+    images = np.empty((len(chemins), cote, cote, 3), "uint8")
+
+    def lire(numero):
+        images[numero] = couleurs_carrees(chemins[numero], cote)
+
+    en_parallele(lire, range(len(chemins)), f"lecture en {cote}×{cote}")
+    return images

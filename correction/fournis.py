@@ -1,0 +1,62 @@
+"""Ce que le dépôt étudiant fournit, reconnu par son empreinte : cela ne rapporte rien."""
+
+import functools
+import hashlib
+import json
+
+import h5py
+
+from correction import RACINE
+from correction.etudiante import fichiers_distribues, version_etudiante
+
+
+def somme(chemin):
+    """SHA-256 d'un fichier, lu par blocs."""
+    with open(chemin, "rb") as fichier:
+        return hashlib.file_digest(fichier, "sha256").hexdigest()
+
+
+def empreinte_cellule(source):
+    """Empreinte d'une cellule de code, aux espaces de fin de ligne près."""
+    lignes = [ligne.rstrip() for ligne in source.strip().splitlines()]
+    return hashlib.sha256("\n".join(lignes).encode("utf-8", "replace")).hexdigest()[:20]
+
+
+def empreinte_poids(tableaux):
+    """Empreinte des poids d'un réseau (tableaux flottants), quel que soit leur ordre ou leur fichier."""
+    sommes = sorted(
+        hashlib.sha256(t.tobytes()).hexdigest() for t in tableaux if t.dtype.kind == "f"
+    )
+    return hashlib.sha256("".join(sommes).encode()).hexdigest()
+
+
+@functools.cache
+def poids_fournis():
+    """Empreintes des réseaux que le dépôt fournit."""
+    empreintes = set()
+    for fichier in (RACINE / "modele" / "reference").glob("*.weights.h5"):
+        tableaux = []
+
+        def ajouter(_, objet, tableaux=tableaux):
+            if isinstance(objet, h5py.Dataset):
+                tableaux.append(objet[()])
+
+        with h5py.File(fichier) as h5:
+            h5["layers"].visititems(ajouter)
+        empreintes.add(empreinte_poids(tableaux))
+    return empreintes
+
+
+@functools.cache
+def connus():
+    """{"sommes": fichiers distribués, "cellules": cellules de code distribuées}, en listes d'empreintes."""
+    sommes, cellules = set(), set()
+    for fichier in fichiers_distribues():
+        if fichier.suffix != ".ipynb":
+            sommes.add(somme(fichier))
+            continue
+        notebook = version_etudiante(json.loads(fichier.read_text(encoding="utf-8")), fichier.name)
+        for cellule in notebook["cells"]:
+            if cellule["cell_type"] == "code":
+                cellules.add(empreinte_cellule("".join(cellule["source"])))
+    return {"sommes": sorted(sommes), "cellules": sorted(cellules)}

@@ -1,0 +1,27 @@
+"""De vrais processus Python, lancés ensemble dans `analyse_image/` comme autant de noyaux de notebook."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ANALYSE = Path(__file__).resolve().parents[1] / "analyse_image"
+
+
+def lancer(code, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=ANALYSE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+def ensemble(n, code, *arguments):
+    """Ce qu'affichent `n` processus du même code, lancés en même temps ; échoue si l'un échoue."""
+    essais = [lancer(code, *arguments) for _ in range(n)]
+    sorties = [essai.communicate(timeout=300) for essai in essais]
+    for essai, (_, erreur) in zip(essais, sorties, strict=True):
+        assert essai.returncode == 0, erreur[-3_000:]
+    return [sortie for sortie, _ in sorties]
