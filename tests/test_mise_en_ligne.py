@@ -30,7 +30,8 @@ from outils.modele import (
     sauvegarder_modele,
 )
 from service import assembler
-from service.reseau import ReseauExporte, exporter_modele
+from service.exporter import exporter_modele
+from service.reseau import ReseauExporte
 
 REFERENCE = RACINE / "modele" / "reference"
 PHOTO = RACINE / "images" / "baskets.jpg"

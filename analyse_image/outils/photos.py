@@ -43,9 +43,9 @@ def refuser_photo(nom, trouve, attendu, remede, erreur=PhotoIllisible):
 _EN_JPEG = "exportez-la en JPEG"
 _ANNEXE = "fiche annexe de macOS (AppleDouble), sans image"
 _JPEG_XL = "image JPEG XL, que Pillow ne sait pas lire"
-_VIDEO = "une vidéo (MOV, MP4), pas une image"
+_VIDEO = "c'est une vidéo (MOV, MP4), pas une image"
 _BRUTE = "photo brute (RAW) d'un appareil photo"
-_ZIP = "une archive ZIP ou un document de bureautique, pas une image"
+_ZIP = "c'est une archive ZIP ou un document de bureautique, pas une image"
 _HEIC = "photo HEIC (format des iPhone), que ce poste ne sait pas lire"
 _AVIF = f"image AVIF, que Pillow {PIL.__version__} ne sait pas lire sur ce poste"
 _POUR_HEIC = f"{_EN_JPEG}, ou installez l'extension : pip install pillow-heif"
@@ -61,10 +61,10 @@ _SIGNATURES = (  # position, début, ce que c'est, remède
     (0, b"FUJIFILMCCD-RAW", _BRUTE, _EN_JPEG),
     *((4, boite, _VIDEO, "faites-en une capture d'écran") for boite in (b"ftyp", b"moov", b"mdat")),
     (4, b"wide", _VIDEO, "faites-en une capture d'écran"),
-    (0, b"%PDF", "un document PDF, pas une image", "exportez la page en PNG"),
+    (0, b"%PDF", "c'est un document PDF, pas une image", "exportez la page en PNG"),
     (0, b"PK\x03\x04", _ZIP, "extrayez-en l'image"),
-    (0, b"8BPS", "un document Photoshop, pas une image", "exportez-le en PNG ou JPEG"),
-    (0, b"\x1f\x8b", "une archive gzip, pas une image", "décompressez-la"),
+    (0, b"8BPS", "c'est un document Photoshop, pas une image", "exportez-le en PNG ou JPEG"),
+    (0, b"\x1f\x8b", "c'est une archive gzip, pas une image", "décompressez-la"),
 )
 # Ces photos brutes se présentent comme un TIFF, dont Pillow ne lirait qu'une vignette.
 _BRUTES_EN_TIFF = {".cr2", ".nef", ".nrw", ".arw", ".sr2", ".dng", ".pef", ".orf", ".rw2"}
@@ -90,11 +90,11 @@ def _refuser_inconnu(octets, nom, annonces):
         refuser_photo(nom, "dessin vectoriel SVG", attendu, "exportez-le en PNG")
     if bas.startswith((b"<!doctype html", b"<html", b"<head")):
         remede = "dans le navigateur, clic droit sur l'image, puis « Enregistrer l'image sous… »"
-        refuser_photo(nom, "une page web, pas une image", attendu, remede)
+        refuser_photo(nom, "c'est une page web, pas une image", attendu, remede)
     trouve = "format d'image non reconnu, ou début du fichier abîmé"
     try:
         if b"\0" not in debut and debut[:500].decode("utf-8"):
-            trouve = "du texte, pas une image (extension trompeuse ?)"
+            trouve = "c'est du texte, pas une image (extension trompeuse ?)"
     except UnicodeDecodeError:
         pass
     refuser_photo(nom, trouve, attendu, "téléchargez de nouveau l'image, ou convertissez-la en PNG")
@@ -154,7 +154,7 @@ def _lire_chemin(source, attendu):
         dossier = existe = False
     if dossier:
         images = ", ".join(_images_de(chemin)[:5])
-        trouve = f"un dossier ({'il contient : ' + images if images else 'sans image'})"
+        trouve = f"c'est un dossier ({'il contient : ' + images if images else 'sans image'})"
         refuser_photo(nom, trouve, attendu, "donnez le chemin d'une image")
     if not existe:
         _refuser_absente(chemin, nom, attendu)

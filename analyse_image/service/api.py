@@ -2,7 +2,7 @@
 
     uvicorn service.api:app --app-dir analyse_image
 
-Ni TensorFlow ni Keras : le réseau écrit par `service.reseau.exporter_modele`, et la préparation des labos.
+Ni TensorFlow ni Keras : le réseau écrit par `service.exporter.exporter_modele`, et la préparation des labos.
 Réglages, par variables d'environnement : SERVICE_MODELE (dossier du modèle), SERVICE_TRAVAUX (photos traitées
 à la fois), SERVICE_ORIGINES (sites admis par CORS), et SERVICE_DELAI (voir portier.py).
 """

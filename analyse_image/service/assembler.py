@@ -23,7 +23,7 @@ A_LA_RACINE = (
     ".python-version",
 )
 SERVICE = ("api.py", "portier.py", "reseau.py", "page.py", "page.html")
-OUTILS = ("__init__", "fichiers", "photos", "preparation", "json_keras", "modele", "demarrage")
+OUTILS = ("__init__", "fichiers", "photos", "preparation", "json_keras", "modele")
 FICHIERS = {
     "service": [ICI / nom for nom in SERVICE],
     ".streamlit": [ICI / ".streamlit" / "config.toml"],
