@@ -1,13 +1,29 @@
 """Réglages communs aux tests de tests/ et aux notebooks d'analyse_image/ exécutés par nbval."""
 
 import importlib.util
+import json
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 # Le labo 8 demande des bibliothèques à part : sans elles, son notebook n'est pas vérifié, et on le dit.
 SANS_JAX = any(importlib.util.find_spec(nom) is None for nom in ("jax", "distributed"))
 collect_ignore = ["analyse_image/passage_echelle.ipynb"] if SANS_JAX else []
+
+
+def corriger_keras():
+    """Remet Keras à ses réglages d'origine si un vieux `keras.json` (channels_first, float16) les change."""
+    fichier = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "keras.json"
+    try:
+        lus = json.loads(fichier.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    origine = {"image_data_format": "channels_last", "floatx": "float32"}
+    if any(lus.get(nom, valeur) != valeur for nom, valeur in origine.items()):
+        from outils.demarrage import importer_keras  # TensorFlow : quelques secondes
+
+        importer_keras()
 
 
 def pytest_configure(config):
@@ -21,6 +37,7 @@ def pytest_configure(config):
     for variable in ("TMPDIR", "TEMP", "TMP"):
         os.environ[variable] = dossier
     tempfile.tempdir = None  # oublie le dossier mémorisé avant ce changement
+    corriger_keras()
     config.add_cleanup(lambda: shutil.rmtree(dossier, ignore_errors=True))
 
 

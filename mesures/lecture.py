@@ -17,8 +17,8 @@ FACONS = {
 PROGRAMME = """
 import contextlib, io, os, resource, time
 import pandas as pd
-from outils import donnees
-chemins = [donnees.dossier_datas() / nom for nom in donnees.CSV]
+from outils import donnees, fichiers, tableaux
+chemins = [tableaux.trouver_csv(nom, fichiers.dossiers_datas()) for nom in donnees.CSV]
 avant, debut = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
 {facon}
 print(time.perf_counter() - debut, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - avant) / 1024, X.nbytes / 1e6)

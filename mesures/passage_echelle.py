@@ -65,7 +65,7 @@ def mesurer_vitesse(dossier):
 
             tenu = None if (ouvriers, coeurs) == (1, 2) else un_coeur
             avant, debut = coeurs_secondes(), time.perf_counter()
-            lanceur.lancer(ouvriers, arguments, dossier / "journaux", 0, prefixe=tenu)
+            lanceur.lancer_ouvriers(ouvriers, arguments, dossier / "journaux", 0, prefixe=tenu)
             toutes, nous = (coeurs_secondes() - avant) / (time.perf_counter() - debut)
             bilan = json.loads((sortie / entrainer.BILAN).read_text(encoding="utf-8"))
             photos = bilan["pas"] * lot

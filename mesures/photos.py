@@ -5,7 +5,7 @@
 `dossier` contient une photo par fichier, rangée par classe : `<classe>/<photo>`. Un nom de classe est l'un
 de ceux du jeu « clothing-dataset-small » (t-shirt, longsleeve, pants, dress, outwear, shirt, shoes), l'un
 des dix noms français, ou un numéro de 0 à 9 ; les autres dossiers sont ignorés, et nommés. Par défaut :
-`../shared/vetements/validation`.
+le dossier `validation` des photos de vêtements, si elles sont dans les données (`LABO_DATAS`).
 
 Le réseau de l'énoncé (une convolution, 10 époques sans augmentation) est entraîné au premier passage,
 puis gardé dans le dossier temporaire de la machine. Écrit `mesures/photos.csv` (une ligne par chemin,
@@ -35,8 +35,8 @@ from sklearn.model_selection import train_test_split  # noqa: E402
 
 from outils import donnees, modele, preparation  # noqa: E402
 from outils.fichiers import ecriture_atomique  # noqa: E402
+from outils.jeux import trouver  # noqa: E402
 
-DOSSIER = ICI.parent.parent / "shared" / "vetements" / "validation"
 # Ce que chaque dossier de « clothing-dataset-small » peut être dans Fashion-MNIST. « shoes » mêle
 # sandales, baskets et bottes ; hat, shorts et skirt n'ont pas de classe.
 CORRESPONDANCE = {
@@ -192,7 +192,13 @@ if __name__ == "__main__":
     arguments = argparse.ArgumentParser(
         description="Énoncé contre chemin conseillé, sur de vraies photos."
     )
-    arguments.add_argument("dossier", nargs="?", type=Path, default=DOSSIER)
+    vetements = trouver("vetements")
+    arguments.add_argument(
+        "dossier",
+        nargs="?" if vetements else None,
+        type=Path,
+        default=vetements and vetements / "validation",
+    )
     arguments.add_argument("--publie", help="dossier du modèle de l'énoncé, s'il est déjà entraîné")
     options = arguments.parse_args()
     tableau, confusions, nombre = mesurer(options.dossier, options.publie)

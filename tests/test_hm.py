@@ -211,10 +211,10 @@ def test_les_lignes_fautives_sont_listees_et_n_arretent_rien():
     ("texte", "message"),
     [
         (None, "pas de fichier articles.csv"),
-        (b"", "illisible"),
-        (b"\xff\xfe\x00\x01", "illisible"),
-        (b"<html><body>connectez-vous</body></html>", "n'a pas de colonne article_id"),
-        (b"article_id,product_code\n1,2\n", "n'a pas de colonne product_type_name"),
+        (b"", "0 octet"),
+        (b"\xff\xfe\x00\x01", "il manque article_id"),
+        (b"<html><body>connectez-vous</body></html>", "page web"),
+        (b"article_id,product_code\n1,2\n", "il manque product_type_name"),
     ],
     ids=("absent", "vide", "binaire", "page", "colonnes"),
 )

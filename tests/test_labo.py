@@ -332,6 +332,7 @@ def test_jupyter_dans_codespaces_n_admet_que_sa_propre_adresse():
 
 
 def test_les_reglages_de_la_machine_n_atteignent_pas_le_noyau(depot, environnement):
+    (depot / ".venv").mkdir()
     intrus = depot / "intrus"
     for fichier in ("numpy.py", "profil/profile_default/startup/00.py", "demarrage.py"):
         (intrus / fichier).parent.mkdir(parents=True, exist_ok=True)
@@ -368,6 +369,7 @@ def test_les_reglages_de_la_machine_n_atteignent_pas_le_noyau(depot, environneme
 def test_executer_range_une_copie_propre_et_rappelle_les_scores(
     depot, environnement, capfd, monkeypatch
 ):
+    (depot / ".venv").mkdir()
     # Un noyau « python3 » installé par ailleurs, et cassé, ne doit pas être employé.
     intrus = depot / "jupyter" / "kernels" / "python3"
     intrus.mkdir(parents=True)

@@ -22,6 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
+from outils.fichiers import Refus, ecriture_atomique, nom_court
+
 REPRISE, POIDS, BILAN = "reprise.npz", "modele.weights.h5", "bilan.json"
 RANGS = ("SLURM_PROCID", "JOB_COMPLETION_INDEX")  # écrits par Slurm et par Kubernetes
 
@@ -120,9 +122,11 @@ def rejoindre(choix):
         jax.distributed.initialize(choix.coordinateur, choix.ouvriers, choix.rang)
     choix.ouvriers = jax.process_count()
     if choix.lot % jax.device_count():
-        raise SystemExit(
-            f"Un lot de {choix.lot} photos ne se partage pas entre {jax.device_count()} cartes ou "
-            "processeurs.\nQue faire : donnez à --lot un multiple de ce nombre."
+        raise Refus(
+            "Le lot ne se partage pas en parts égales.",
+            f"{choix.lot} photos pour {jax.device_count()} cartes ou processeurs",
+            "un multiple de ce nombre",
+            "changez --lot",
         )
     if jax.device_count() > 1:
         # Chaque ouvrier ne lit déjà que sa part : voir lots_de_l_epoque.
@@ -168,8 +172,11 @@ def reprendre(reseau, chemin):
         variables = reseau.variables + reseau.optimizer.variables
         formes = [valeur.shape for valeur in lu.values()]
         if formes != [tuple(v.shape) for v in variables]:
-            raise SystemExit(
-                f"« {chemin} » vient d'un autre réseau.\nQue faire : donnez une autre --sortie."
+            raise Refus(
+                f"« {nom_court(chemin)} » n'est pas le point de reprise de ce réseau.",
+                f"{len(formes)} tableaux, d'autres tailles",
+                f"{len(variables)} tableaux, de la taille de ses variables",
+                "donnez une autre --sortie, ou effacez ce fichier pour repartir de zéro",
             )
         for variable, valeur in zip(variables, lu.values(), strict=True):
             variable.assign(valeur)
@@ -181,16 +188,23 @@ def entrainer(choix):
     import keras
     import tensorflow as tf
 
-    from outils.fichiers import ecriture_atomique
-
     tf.config.set_visible_devices([], "GPU")  # TensorFlow ne fait que lire : les cartes sont à JAX
+    # Ce qu'un vieux keras.json aurait choisi d'autre.
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
     rang = rejoindre(choix)
     keras.utils.set_random_seed(choix.graine)
     classes, etiquettes = lire_etiquettes(choix.manifeste)
     premier = lots_de_l_epoque(choix, etiquettes, 0, rang)
     cote, pas = premier.element_spec[0].shape[1], len(premier)
     if not pas:
-        raise SystemExit(f"Moins de {choix.lot} photos : pas un seul lot. Réduisez --lot.")
+        raise Refus(
+            "Pas un seul lot à apprendre.",
+            f"{len(etiquettes)} photos d'apprentissage",
+            f"au moins {choix.lot}, la taille d'un lot",
+            "réduisez --lot",
+        )
     reseau = creer_reseau(cote, len(classes))
     compiler(reseau, choix, pas)
     sortie = Path(choix.sortie)
@@ -274,7 +288,7 @@ def analyseur():
 if __name__ == "__main__":
     os.environ["KERAS_BACKEND"] = "jax"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
-
-    keras.config.set_image_data_format("channels_last")  # quoi que dise un vieux keras.json
-    entrainer(analyseur().parse_args())
+    try:
+        entrainer(analyseur().parse_args())
+    except Refus as refus:
+        raise SystemExit(str(refus)) from None

@@ -13,6 +13,8 @@ import sys
 import time
 from pathlib import Path
 
+from outils.fichiers import Refus
+
 LABOS = Path(__file__).resolve().parents[1]
 
 
@@ -21,8 +23,12 @@ def exiger(*modules):
     absents = [nom for nom in modules if importlib.util.find_spec(nom) is None]
     if absents:
         raise ModuleNotFoundError(
-            f"Il manque {', '.join(absents)} : la suite de ce labo en a besoin.\n"
-            "  Remède  : %pip install -q -r echelle/requirements.txt, dans une cellule, puis redémarrez le noyau."
+            Refus(
+                "La suite de ce labo demande des bibliothèques de plus.",
+                f"Il manque {', '.join(absents)}",
+                "celles que liste echelle/requirements.txt",
+                "%pip install -q -r echelle/requirements.txt, dans une cellule, puis redémarrez le noyau",
+            )
         )
 
 
@@ -33,7 +39,7 @@ def port_libre():
         return prise.getsockname()[1]
 
 
-def lancer(ouvriers, arguments, journaux, reprises=3, surveiller=None, prefixe=None):
+def lancer_ouvriers(ouvriers, arguments, journaux, reprises=3, surveiller=None, prefixe=None):
     """Lance `ouvriers` processus d'`entrainer.py` ; rend le nombre de fois où il a fallu tout relancer.
 
     `arguments` : ceux du programme, sans `--ouvriers`, `--coordinateur` ni `--rang`. `journaux` : dossier de
@@ -47,6 +53,7 @@ def lancer(ouvriers, arguments, journaux, reprises=3, surveiller=None, prefixe=N
         **os.environ,
         "PYTHONPATH": str(LABOS),
         "PYTHONUTF8": "1",
+        "KERAS_BACKEND": "jax",
         "JAX_PLATFORMS": "cpu",  # des ouvriers de la même machine ne se partagent pas une carte
         # Ce que XLA a compilé resservira : une relance repart deux fois plus vite.
         "JAX_COMPILATION_CACHE_DIR": str(journaux.resolve() / "compilation"),

@@ -11,21 +11,18 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from outils.fichiers import (  # noqa: F401  (deux noms que d'autres prennent encore ici)
-    DonneesInvalides,
+from outils.fichiers import (
     annoncer_dessins,
-    dossier_datas,
     dossier_inscriptible,
     dossiers_datas,
     ecriture_atomique,
     nom_court,
     refuser_fichier,
     telecharger,
-    trouver_csv,
-    verifier_colonnes,
     verrou,
 )
 from outils.garde_robe import jumeau_fashion_mnist
+from outils.tableaux import lire_entete, trouver_csv, verifier_colonnes
 
 CLASSES = (
     "Un T-shirt/haut",
@@ -73,47 +70,11 @@ UBYTE = {
 }
 
 
-class DonneesDessinees(UserWarning):
-    """En sursis : catalogue.py s'en sert encore."""
-
-
 def _remede(chemin):
     return f"supprimez ou renommez « {chemin.name} », puis relancez : le labo en récupère une bonne copie."
 
 
 # --- CSV ------------------------------------------------------------------------------------------
-
-
-def _verifier_entete(chemin):
-    attendu = "un CSV dont la première ligne est label,pixel1,…,pixel784"
-    if chemin.is_dir():
-        refuser_fichier(chemin, "un dossier", attendu, "renommez-le, puis relancez.")
-    with open(chemin, "rb") as fichier:
-        debut = fichier.readline(20_000)
-    texte = debut.decode("utf-8-sig", errors="replace").strip()
-    colonnes = [c.strip().strip('"') for c in texte.split(",")]
-    if colonnes == COLONNES:
-        return
-    absentes = [c for c in COLONNES if c not in colonnes]
-    remede = _remede(chemin)
-    if not debut:
-        trouve = "un fichier vide (0 octet)"
-    elif debut.startswith(b"PK"):
-        trouve, remede = "une archive zip renommée en .csv", "décompressez-la, puis relancez."
-    elif debut.startswith(b"version https://git-lfs"):
-        trouve = "un pointeur Git LFS, pas les données"
-    elif texte.startswith("<"):
-        trouve = "une page web (sans doute une page de connexion)"
-    elif ";" in texte:
-        trouve = "des colonnes séparées par « ; » (fichier réenregistré par un tableur)"
-    elif colonnes[0].isdigit():
-        trouve = "pas de ligne d'en-tête (la première ligne contient des nombres)"
-    elif absentes:
-        reste = f" et {len(absentes) - 3} autres" if len(absentes) > 3 else ""
-        trouve = f"{len(colonnes)} colonnes, il manque {', '.join(absentes[:3])}{reste}"
-    else:
-        trouve = f"{len(colonnes)} colonnes, en trop ou en désordre"
-    refuser_fichier(chemin, trouve, attendu, remede)
 
 
 def _premiere_faute(chemin):
@@ -138,7 +99,12 @@ def lire_csv(chemin, n_lignes=None):
     """
     chemin = Path(chemin)
     n_lignes = n_lignes or CSV.get(chemin.name)
-    _verifier_entete(chemin)
+    noms = lire_entete(chemin, COLONNES, _remede(chemin))
+    if noms != COLONNES:
+        trouve = f"{len(noms)} colonnes, en trop ou en désordre"
+        refuser_fichier(
+            chemin, trouve, "label, pixel1, …, pixel784, dans cet ordre", _remede(chemin)
+        )
     verifier_colonnes(chemin, _remede(chemin), lignes=12)  # pandas dit les suivantes
     morceaux = []
     try:

@@ -1,15 +1,12 @@
 """Les fichiers : où ils sont, comment on les refuse, les écrit et les télécharge sans rien perdre."""
 
-import csv
 import errno
 import os
 import re
 import shutil
 import tempfile
 import time
-import zipfile
 from contextlib import contextmanager, suppress
-from itertools import chain, islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,13 +25,11 @@ RACINE = Path(__file__).resolve().parents[2]
 class Refus(ValueError):
     """Une entrée inutilisable : le message dit laquelle, ce qui est trouvé, attendu, et que faire."""
 
-    def __init__(self, sujet, trouve="", attendu="", remede=""):
+    def __init__(self, sujet, trouve, attendu, remede):
         super().__init__(sujet, trouve, attendu, remede)
         self.sujet, self.trouve, self.attendu, self.remede = sujet, trouve, attendu, remede
 
     def __str__(self):
-        if not self.remede:  # TODO : à ôter quand tous les refus ont leurs trois parties
-            return self.sujet
         return (
             f"{self.sujet}\n  Trouvé  : {self.trouve}\n  Attendu : {self.attendu}\n"
             f"  Remède  : {self.remede}"
@@ -114,7 +109,8 @@ def dossiers_datas():
 
 def _peut_ecrire(dossier):
     # os.access dit oui à root et sur un partage monté en lecture seule : on essaie.
-    while not os.path.exists(dossier):  # faux, sans erreur, si l'on n'a pas le droit d'y regarder
+    # os.path.exists : faux, sans erreur, là où l'on n'a pas le droit de regarder.
+    while not os.path.exists(dossier) and dossier != dossier.parent:
         dossier = dossier.parent
     try:
         with tempfile.TemporaryFile(dir=dossier):
@@ -131,7 +127,10 @@ def dossier_inscriptible(voulu=None):
     voulu = Path(voulu or dossier_datas())
     choix = [voulu, *_dossiers_de_secours()]
     dossier = next((d for d in choix if _peut_ecrire(d)), voulu)
-    dossier.mkdir(parents=True, exist_ok=True)
+    try:
+        dossier.mkdir(parents=True, exist_ok=True)
+    except OSError as erreur:
+        raise _ecriture_impossible(dossier, erreur) from erreur
     if dossier != voulu:
         _dire_une_fois(
             f"« {nom_court(voulu)} » est en lecture seule : on écrit dans « {nom_court(dossier)} »."
@@ -162,84 +161,6 @@ def fichiers_sous(dossier):
         sous_dossiers[:] = [nom for nom in sous_dossiers if not est_parasite(nom)]
         chemins += [Path(racine, nom) for nom in noms if not est_parasite(nom)]
     return sorted(chemins)
-
-
-def _est_zip(chemin):
-    with open(chemin, "rb") as fichier:
-        return fichier.read(4) == b"PK\x03\x04"
-
-
-def _contient(archive, nom):
-    try:
-        with zipfile.ZipFile(archive) as contenu:
-            return any(Path(membre).name == nom for membre in contenu.namelist())
-    except (OSError, zipfile.BadZipFile):
-        return False
-
-
-def _autre_forme(chemin, nom):
-    """(ce que c'est, que faire) si `chemin` est le CSV `nom` sous une forme inutilisable, sinon None."""
-    copie = rf"{re.escape(Path(nom).stem)}( ?\(\d+\)| - cop[iy].*| cop[iy].*)\.csv"
-    if chemin.is_dir():
-        if (chemin / nom).is_file() and not chemin.name.startswith("jumeau"):
-            remede = "sortez-en ce fichier (si le dossier porte le même nom, renommez-le d'abord)."
-            return f"un dossier qui contient « {nom} »", remede
-        if chemin.name == nom:
-            return "un dossier qui porte le nom d'un CSV", "renommez ce dossier, puis relancez."
-    elif chemin.name == nom and _est_zip(chemin):
-        remede = (
-            f"renommez-la « {chemin.stem}.zip », décompressez-la, et gardez le « {nom} » obtenu."
-        )
-        return "une archive zip qui porte le nom d'un CSV", remede
-    elif chemin.suffix.lower() == ".zip" and _contient(chemin, nom):
-        return f"une archive zip qui contient « {nom} »", "décompressez-la à côté, puis relancez."
-    elif re.fullmatch(copie, chemin.name, re.IGNORECASE):
-        return "une copie renommée par le navigateur ou le système", f"renommez-la « {nom} »."
-    return None
-
-
-def trouver_csv(nom, dossiers):
-    """Chemin du fichier `nom` dans le premier des `dossiers` qui l'a, ou None.
-
-    S'il n'est là que sous une autre forme (archive zip, zip renommé, copie « X (1).csv », dossier), lève
-    `DonneesInvalides`, qui dit ce qui est trouvé et comment en faire le bon fichier.
-    """
-    for dossier in dossiers:
-        chemin = Path(dossier) / nom
-        if chemin.is_file() and not _est_zip(chemin):
-            return chemin
-    for dossier in dossiers:
-        for chemin in sorted(Path(dossier).iterdir()):
-            if not est_parasite(chemin.name) and (forme := _autre_forme(chemin, nom)):
-                refuser_fichier(chemin, forme[0], f"« {nom} », décompressé", forme[1])
-    return None
-
-
-def verifier_colonnes(chemin, remede, lignes=None):
-    """Refuse un CSV dont une ligne a plus de valeurs que l'en-tête n'a de noms : tout se décalerait.
-
-    `lignes` : n'en regarder que les premières. Des numéros de ligne sans nom de colonne (R, pandas) sont admis.
-    Lève `DonneesInvalides`, qui nomme la ligne.
-    """
-    with (
-        suppress(csv.Error),  # ce n'est pas du CSV : qui le lira le dira
-        open(chemin, encoding="utf-8-sig", errors="replace", newline="") as fichier,
-    ):
-        lecteur = csv.reader(fichier)
-        colonnes = len(next(lecteur, []))
-        suite = ((lecteur.line_num, valeurs) for valeurs in islice(lecteur, lignes))
-        debut = list(islice(suite, 12))  # des étiquettes de 0 à 9 ne feraient pas illusion
-        premiers = [valeurs[0] for _, valeurs in debut if len(valeurs) == colonnes + 1]
-        if len(premiers) > 1 and premiers in (
-            [str(n + i) for i in range(len(debut))] for n in (0, 1)
-        ):
-            colonnes += 1  # des numéros de ligne, que pandas prend pour index
-        for ligne, valeurs in chain(debut, suite):
-            if len(valeurs) > colonnes:
-                trouve = f"{len(valeurs)} valeurs à la ligne {ligne}"
-                if not valeurs[-1]:
-                    trouve += ", la dernière vide (une virgule de trop)"
-                refuser_fichier(chemin, trouve, f"{colonnes} valeurs, une par colonne", remede)
 
 
 # --- Écrire ----------------------------------------------------------------------------------------

@@ -1,0 +1,133 @@
+"""Un CSV tel qu'on le reçoit : le trouver sous son nom, refuser ce qui n'en est pas un ou se décale."""
+
+import csv
+import re
+import zipfile
+from contextlib import suppress
+from itertools import chain, islice
+from pathlib import Path
+
+from outils.fichiers import est_parasite, nom_court, refuser_fichier
+
+
+def _est_zip(chemin):
+    with open(chemin, "rb") as fichier:
+        return fichier.read(4) == b"PK\x03\x04"
+
+
+def _contient(archive, nom):
+    try:
+        with zipfile.ZipFile(archive) as contenu:
+            return any(Path(membre).name == nom for membre in contenu.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def _autre_forme(chemin, nom):
+    """(ce que c'est, que faire) si `chemin` est le CSV `nom` sous une forme inutilisable, sinon None."""
+    copie = rf"{re.escape(Path(nom).stem)}( ?\(\d+\)| - cop[iy].*| cop[iy].*)\.csv"
+    if chemin.is_dir():
+        if (chemin / nom).is_file() and not chemin.name.startswith("jumeau"):
+            remede = "sortez-en ce fichier (si le dossier porte le même nom, renommez-le d'abord)."
+            return f"un dossier qui contient « {nom} »", remede
+        if chemin.name == nom:
+            return "un dossier qui porte le nom d'un CSV", "renommez ce dossier, puis relancez."
+    elif chemin.name == nom and _est_zip(chemin):
+        remede = (
+            f"renommez-la « {chemin.stem}.zip », décompressez-la, et gardez le « {nom} » obtenu."
+        )
+        return "une archive zip qui porte le nom d'un CSV", remede
+    elif chemin.suffix.lower() == ".zip" and _contient(chemin, nom):
+        return f"une archive zip qui contient « {nom} »", "décompressez-la à côté, puis relancez."
+    elif re.fullmatch(copie, chemin.name, re.IGNORECASE):
+        return "une copie renommée par le navigateur ou le système", f"renommez-la « {nom} »."
+    return None
+
+
+def trouver_csv(nom, dossiers):
+    """Chemin du fichier `nom` dans le premier des `dossiers` qui l'a, ou None.
+
+    S'il n'est là que sous une autre forme (archive zip, zip renommé, copie « X (1).csv », dossier), lève
+    `DonneesInvalides`, qui dit ce qui est trouvé et comment en faire le bon fichier.
+    """
+    for dossier in dossiers:
+        chemin = Path(dossier) / nom
+        if chemin.is_file() and not _est_zip(chemin):
+            return chemin
+    for dossier in dossiers:
+        for chemin in sorted(Path(dossier).iterdir()):
+            if not est_parasite(chemin.name) and (forme := _autre_forme(chemin, nom)):
+                refuser_fichier(chemin, forme[0], f"« {nom} », décompressé", forme[1])
+    return None
+
+
+def annoncer_autre_forme(nom, dossiers):
+    """Affiche ce qui, dans ces dossiers ou juste dessous, donnerait le CSV `nom` : une archive, une copie…"""
+    for dossier in dossiers:
+        for chemin in sorted([*Path(dossier).glob("*"), *Path(dossier).glob("*/*")]):
+            if chemin.is_file() and (forme := _autre_forme(chemin, nom)):
+                print(f"⚠ « {nom_court(chemin)} » est {forme[0]} : {forme[1]}", flush=True)
+
+
+def _deguisement(debut):
+    """Ce qu'est un fichier dont voici la première ligne (octets), s'il n'est pas du CSV, sinon ""."""
+    if not debut:
+        return "un fichier vide (0 octet)"
+    if debut.startswith(b"PK"):
+        return "une archive zip renommée en .csv"
+    if debut.startswith(b"version https://git-lfs"):
+        return "un pointeur Git LFS, pas les données"
+    if debut.lstrip().startswith(b"<"):
+        return "une page web (sans doute une page de connexion)"
+    if b";" in debut and b"," not in debut:
+        return "des colonnes séparées par « ; » (fichier réenregistré par un tableur)"
+    return ""
+
+
+def lire_entete(chemin, colonnes, remede):
+    """Rend les noms de colonnes d'un CSV ; lève `DonneesInvalides` s'il n'en est pas un ou s'il en manque."""
+    chemin = Path(chemin)
+    suite = colonnes if len(colonnes) < 9 else (*colonnes[:2], "…", colonnes[-1])
+    attendu = f"un CSV dont la première ligne a les colonnes {', '.join(suite)}"
+    if chemin.is_dir():
+        refuser_fichier(chemin, "un dossier", attendu, "renommez-le, puis relancez.")
+    with open(chemin, "rb") as fichier:
+        debut = fichier.readline(20_000)
+    trouve = _deguisement(debut)
+    noms = [nom.strip().strip('"') for nom in debut.decode("utf-8-sig", "replace").split(",")]
+    absentes = [nom for nom in colonnes if nom not in noms]
+    if not trouve and noms[0].isdigit():
+        trouve = "pas de ligne d'en-tête (la première ligne contient des nombres)"
+    elif not trouve and absentes:
+        reste = f" et {len(absentes) - 3} autres" if len(absentes) > 3 else ""
+        trouve = f"{len(noms)} colonnes, il manque {', '.join(absentes[:3])}{reste}"
+    if trouve:
+        refuser_fichier(chemin, trouve, attendu, remede)
+    return noms
+
+
+def verifier_colonnes(chemin, remede, lignes=None):
+    """Refuse un CSV dont une ligne a plus de valeurs que l'en-tête n'a de noms : tout se décalerait.
+
+    `lignes` : n'en regarder que les premières. Des numéros de ligne sans nom de colonne (R, pandas) sont admis.
+    Lève `DonneesInvalides`, qui nomme la ligne.
+    """
+    with (
+        suppress(csv.Error),  # ce n'est pas du CSV : qui le lira le dira
+        open(chemin, encoding="utf-8-sig", errors="replace", newline="") as fichier,
+    ):
+        lecteur = csv.reader(fichier)
+        colonnes = len(next(lecteur, []))
+        suite = ((lecteur.line_num, valeurs) for valeurs in islice(lecteur, lignes))
+        debut = list(islice(suite, 12))  # des étiquettes de 0 à 9 ne feraient pas illusion
+        premiers = [valeurs[0] for _, valeurs in debut if len(valeurs) == colonnes + 1]
+        if len(premiers) > 1 and premiers in (
+            [str(n + i) for i in range(len(debut))] for n in (0, 1)
+        ):
+            colonnes += 1  # des numéros de ligne, que pandas prend pour index
+        for ligne, valeurs in chain(debut, suite):
+            if len(valeurs) > colonnes:
+                trouve = f"{len(valeurs)} valeurs à la ligne {ligne}"
+                if not valeurs[-1]:
+                    trouve += ", la dernière vide (une virgule de trop)"
+                refuser_fichier(chemin, trouve, f"{colonnes} valeurs, une par colonne", remede)
