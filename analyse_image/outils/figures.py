@@ -3,7 +3,6 @@
 Toutes passent par `montrer`, qui sert aussi aux figures des labos. Le labo 0 doit pouvoir se passer de seaborn.
 """
 
-import io
 import textwrap
 import warnings
 
@@ -34,9 +33,8 @@ def appliquer_style():
         pass
     plt.rc("axes", prop_cycle=plt.cycler(color=PALETTE))
     plt.rc("axes.spines", top=False, right=False)
-    plt.rc("figure", dpi=80)
+    plt.rc("figure", dpi=80, facecolor="white")
     plt.rc("figure.constrained_layout", use=True)
-    plt.rc("savefig", dpi=80, facecolor="white")
     plt.rc("legend", frameon=False)
     plt.rc("image", cmap="gray", interpolation="nearest")
 
@@ -58,16 +56,16 @@ def montrer(alt, figure=None):
     for texte in figure.findobj(Text):
         # Une échelle logarithmique écrit ses puissances de dix en formules ; rien d'autre ici.
         texte.set_parse_math("\\mathdefault{" in texte.get_text())
-    if not hasattr(get_ipython(), "kernel"):
+    noyau = get_ipython()
+    if not hasattr(noyau, "kernel"):
         return plt.show()
-    image = io.BytesIO()
     with warnings.catch_warnings():  # un emoji que la police n'a pas devient un carré, sans bruit
         warnings.filterwarnings("ignore", "Glyph .* missing from")
-        figure.savefig(image, format="png", bbox_inches="tight")
+        donnees, _ = noyau.display_formatter.format(figure)  # PNG, ou JPEG si le labo l'a choisi
     plt.close(figure)
     # VS Code lit text/plain ; les pages tirées du notebook, les métadonnées.
-    donnees = {"image/png": image.getvalue(), "text/plain": alt}
-    display(donnees, metadata={"image/png": {"alt": alt}}, raw=True)
+    details = {genre: {"alt": alt} for genre in donnees if genre.startswith("image/")}
+    display(donnees | {"text/plain": alt}, metadata=details, raw=True)
 
 
 def _resumer(debut, noms):
