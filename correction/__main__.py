@@ -63,6 +63,9 @@ def _noter(sortie, **choix):
     if titres := a_revoir(bulletins):
         print(f"\nÀ revoir dans la grille (manqué par plus de 80 %) : {', '.join(titres)}")
     print(f"\nRapport : {Path(sortie) / 'rapport.html'} (notes.csv et etudiants/ à côté)")
+    for nom in ("feuille-moodle.csv", "retours-moodle.zip", "retours-github.sh"):
+        if (Path(sortie) / nom).is_file():
+            print(f"À renvoyer : {Path(sortie) / nom}")
 
 
 def _version_etudiante(sortie):

@@ -1,21 +1,38 @@
 """Ouvrir les archives d'une remise sans leur faire confiance : ni liens, ni sorties du dossier, ni bombes."""
 
+import contextlib
+import functools
+import lzma
 import re
 import shutil
 import stat
+import subprocess
+import sys
 import tarfile
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from correction.inventaire import FICHIERS_MAX, IGNORES, fichiers
+from correction.inventaire import FICHIERS_MAX, IGNORES, NOTEBOOKS, fichiers
 from correction.moodle import MOODLE
 
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
-ARCHIVES_REFUSEES = (".rar", ".7z")
-REFUSEE = "« {} » : format non ouvert ; demandez un zip ou un dépôt Git"
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+ARCHIVES_REFUSEES = (".rar", ".7z")  # ouvertes si bsdtar est installé
+REFUSEE = "« {} » : format non ouvert ici ; installez bsdtar (libarchive-tools) ou demandez un zip"
 OCTETS_MAX = 1_500_000_000  # par remise, une fois décompressée
 ARCHIVES_MAX = 20  # par remise, imbriquées comprises
+
+
+ABIMEES = (
+    ValueError,
+    EOFError,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    NotImplementedError,
+    subprocess.SubprocessError,
+)
 
 
 class ArchiveRefusee(ValueError):
@@ -23,7 +40,68 @@ class ArchiveRefusee(ValueError):
 
 
 def est_archive(nom):
-    return nom.lower().endswith(ARCHIVES)
+    """Vrai si ce nom est celui d'une archive qui s'ouvre ici."""
+    bas = nom.lower()
+    return bas.endswith(ARCHIVES) or (bas.endswith(ARCHIVES_REFUSEES) and bool(_bsdtar()))
+
+
+def _refusee(nom):
+    return nom.lower().endswith(ARCHIVES_REFUSEES) and not est_archive(nom)
+
+
+@functools.cache
+def _bsdtar():
+    """Programme qui lit .rar et .7z : bsdtar ; sous macOS et Windows, c'est leur tar."""
+    return shutil.which("bsdtar") or (
+        shutil.which("tar") if sys.platform in ("darwin", "win32") else None
+    )
+
+
+def noms(chemin):
+    """Noms des membres d'une archive (liste, vide si elle est illisible)."""
+    try:
+        with _ouvrir(chemin) as archive:
+            return [nom for nom, *_ in _membres(archive)]
+    except (OSError, *ABIMEES):
+        return []
+
+
+@contextlib.contextmanager
+def _ouvrir(chemin):
+    if str(chemin).lower().endswith(ARCHIVES_REFUSEES):
+        yield _Bsdtar(chemin)
+        return
+    with (zipfile.ZipFile if zipfile.is_zipfile(chemin) else tarfile.open)(chemin) as archive:
+        yield archive
+
+
+class _Bsdtar:
+    """Une archive lue par bsdtar, membre par membre et par un tube : il n'écrit rien lui-même."""
+
+    def __init__(self, chemin):
+        self.chemin = str(chemin)
+
+    def noms(self):
+        liste = subprocess.run(
+            [_bsdtar(), "-tf", self.chemin],
+            capture_output=True,
+            timeout=60,
+            stdin=subprocess.DEVNULL,
+        )
+        if liste.returncode:
+            raise ValueError("archive illisible")
+        return [n for n in liste.stdout.decode("utf-8", "replace").splitlines() if n[-1:] != "/"]
+
+    @contextlib.contextmanager
+    def ouvrir(self, nom):
+        programme = [_bsdtar(), "-xOf", self.chemin, "--", nom]
+        with subprocess.Popen(
+            programme, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+        ) as lecture:
+            try:
+                yield lecture.stdout
+            finally:
+                lecture.kill()
 
 
 def _nom_zip(info):
@@ -51,7 +129,11 @@ def _chemin_sur(nom):
 
 
 def _membres(archive):
-    """(nom, taille, ouvrir, lien ?) de chaque fichier d'une archive zip ou tar ouverte."""
+    """(nom, taille annoncée, ouvrir, lien ?) de chaque fichier d'une archive ouverte."""
+    if isinstance(archive, _Bsdtar):
+        for nom in archive.noms():
+            yield nom, 0, lambda n=nom: archive.ouvrir(n), False
+        return
     if isinstance(archive, zipfile.ZipFile):
         for info in archive.infolist():
             if not info.is_dir() and not info.filename.endswith("\\"):
@@ -80,8 +162,7 @@ def extraire(chemin, destination, budget=None):
         return [f"« {Path(chemin).name} » : trop d'archives imbriquées, non ouverte"]
     remarques, imbriquees = [], []
     try:
-        ouvrir = zipfile.ZipFile if zipfile.is_zipfile(chemin) else tarfile.open
-        with ouvrir(chemin) as archive:
+        with _ouvrir(chemin) as archive:
             for nom, taille, lire, lien in _membres(archive):
                 relatif = _chemin_sur(nom)
                 if relatif is None or lien:
@@ -93,7 +174,7 @@ def extraire(chemin, destination, budget=None):
                 budget["fichiers"] -= 1
                 if budget["fichiers"] < 0 or taille > budget["octets"]:
                     raise ArchiveRefusee(
-                        f"archive démesurée : plus de {FICHIERS_MAX} fichiers ou de {OCTETS_MAX / 1e9:.1f} Go"
+                        f"archive démesurée : plus de {FICHIERS_MAX} fichiers ou de {_go(OCTETS_MAX)}"
                     )
                 cible = Path(destination) / relatif
                 _copier_membre(lire, cible, budget)
@@ -103,15 +184,7 @@ def extraire(chemin, destination, budget=None):
         raise
     except RuntimeError as erreur:  # zipfile : archive chiffrée
         raise ArchiveRefusee("archive protégée par un mot de passe") from erreur
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        zipfile.BadZipFile,
-        tarfile.TarError,
-        zlib.error,
-        NotImplementedError,
-    ) as erreur:
+    except (OSError, *ABIMEES) as erreur:
         raise ArchiveRefusee(f"archive illisible ou abîmée ({type(erreur).__name__})") from erreur
     for archive in imbriquees:
         if archive.stat().st_size < 200_000_000 and not re.search(
@@ -124,6 +197,10 @@ def extraire(chemin, destination, budget=None):
     return remarques
 
 
+def _go(octets):
+    return f"{octets / 1e9:.1f} Go".replace(".", ",")
+
+
 def _copier_membre(lire, cible, budget):
     cible.parent.mkdir(parents=True, exist_ok=True)
     if cible.exists():
@@ -133,7 +210,7 @@ def _copier_membre(lire, cible, budget):
             budget["octets"] -= len(bloc)
             if budget["octets"] < 0:
                 raise ArchiveRefusee(
-                    f"archive démesurée : plus de {OCTETS_MAX / 1e9:.1f} Go une fois décompressée"
+                    f"archive démesurée : plus de {_go(OCTETS_MAX)} une fois décompressée"
                 )
             sortie.write(bloc)
 
@@ -148,19 +225,15 @@ def deballer(sources, destination):
         cible = Path(destination) / str(numero)
         if source.is_dir() and not source.is_symlink():
             presents = fichiers(source)[0]
-            if not any(c.suffix.lower() == ".ipynb" for c in presents):
+            if not any(c.name.lower().endswith(NOTEBOOKS) for c in presents):
                 ouvertes += [c for c in presents if est_archive(c.name)][:ARCHIVES_MAX]
                 for rang, archive in enumerate(ouvertes):
                     racines += _extraire_ou_dire(archive, cible / str(rang), remarques)
-                remarques += [
-                    REFUSEE.format(c.name)
-                    for c in presents
-                    if c.suffix.lower() in ARCHIVES_REFUSEES
-                ]
+                remarques += [REFUSEE.format(c.name) for c in presents if _refusee(c.name)]
             racines.append(source)
         elif est_archive(source.name):
             racines += _extraire_ou_dire(source, cible, remarques)
-        elif source.suffix.lower() in ARCHIVES_REFUSEES:
+        elif _refusee(source.name):
             remarques.append(REFUSEE.format(source.name))
         else:
             cible.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from correction import RACINE, execution, fournis, limites, mesures_modeles, rapport, soumissions
 from correction import bareme as baremes
 from correction import note as notes
+from correction.depot_git import depot_github
 from correction.ressemblances import marquer_photos_communes, signaler
 from outils import donnees
 from outils.fichiers import ecriture_atomique
@@ -32,7 +33,8 @@ def _signature(soumission):
                 continue
             with contextlib.suppress(OSError):  # sans droits : la lecture le dira
                 etat = chemin.stat()
-                ligne = f"{chemin}\0{etat.st_size}\0{etat.st_mtime_ns}\n"
+                relatif = chemin.relative_to(source) if chemin != source else source.name
+                ligne = f"{relatif}\0{etat.st_size}\0{etat.st_mtime_ns}\n"
                 somme.update(ligne.encode("utf-8", "surrogateescape"))
     return somme.hexdigest()
 
@@ -98,7 +100,7 @@ def _mesurer_modeles(tous, travail, ouvriers, barre):
             candidat = restants[cle].pop(0)
             resultat = resultats[cle] | {"montre": candidat["montre"], "jumeau": jumeau}
             resultat["octets"] = Path(candidat["poids"] or candidat["entier"]).stat().st_size
-            resultat["fourni"] = resultat.get("empreinte") in fournis.poids_fournis()
+            resultat["fourni"] = resultat.get("empreinte") in mesures_modeles.poids_fournis()
             if resultat["charge"] or "modele" not in faits:
                 faits["modele"] = resultat
             if resultat["charge"] and not resultat["fourni"]:
@@ -138,12 +140,29 @@ def noter(dossier, bareme=None, sortie=None, executer=False, recommencer=False, 
     """Corrige toutes les remises de `dossier` et écrit le rapport ; rend les bulletins."""
     limites.ARRET.clear()
     bareme = baremes.lire_bareme(bareme or baremes.BAREME)
-    liste = soumissions.trouver(dossier)
-    sortie = Path(sortie or "rapport")
-    etats = sortie / ".etat"
-    etats.mkdir(parents=True, exist_ok=True)
-    (sortie / ".gitignore").write_text("*\n", encoding="utf-8")  # des notes ne se versent pas
     ouvriers = ouvriers or min(4, os.cpu_count() or 1)
+    # ignore_cleanup_errors : une remise peut laisser des fichiers sans droits.
+    with tempfile.TemporaryDirectory(prefix="correction-", ignore_cleanup_errors=True) as travail:
+        classe = soumissions.trouver(dossier, travail)
+        sortie = Path(sortie or "rapport")
+        etats = sortie / ".etat"
+        etats.mkdir(parents=True, exist_ok=True)
+        (sortie / ".gitignore").write_text("*\n", encoding="utf-8")  # des notes ne se versent pas
+        proteges = [dossier, sortie]
+        tous = _etablir(classe, etats, travail, executer, recommencer, ouvriers, proteges)
+        bulletins = [_bulletin(s, tous[s.cle], bareme) for s in classe.soumissions]
+        mode = "nouvelle exécution en mode rapide" if executer else "sans nouvelle exécution"
+        titre = Path(dossier).resolve().name
+        signalements = signaler(list(tous.values()))
+        for b in bulletins:
+            b.signalements = signalements[b.cle]
+        rapport.ecrire(bulletins, tous, classe, sortie, titre, f"lecture, {mode}")
+    return bulletins
+
+
+def _etablir(classe, etats, travail, executer, recommencer, ouvriers, proteges):
+    """{clé: faits} de toutes les remises ; celles qui n'ont pas changé sont reprises de `etats`."""
+    liste = classe.soumissions
     signatures = {s.cle: _signature(s) for s in liste}
     tous = {}
     if not recommencer:
@@ -157,27 +176,28 @@ def noter(dossier, bareme=None, sortie=None, executer=False, recommencer=False, 
     def garder(faits):
         _garder(etats, faits, signatures[faits["cle"]])
 
-    # ignore_cleanup_errors : une remise peut laisser des fichiers sans droits.
-    with tempfile.TemporaryDirectory(prefix="correction-", ignore_cleanup_errors=True) as travail:
-        nouveaux = _lire_toutes([s for s in liste if s.cle not in tous], travail, ouvriers)
-        a_mesurer = [f for f in nouveaux if any(m["entier"] or m["poids"] for m in f["modeles"])]
-        if a_mesurer:
-            with tqdm(total=len(a_mesurer), desc="Modèles") as barre:
-                _mesurer_modeles(a_mesurer, travail, ouvriers, barre)
-        if executer and nouveaux:
-            _executer_toutes(nouveaux, travail, [dossier, sortie], ouvriers, garder)
-        else:
-            for faits in nouveaux:
-                garder(faits)
+    nouveaux = _lire_toutes([s for s in liste if s.cle not in tous], travail, ouvriers)
+    a_mesurer = [f for f in nouveaux if any(m["entier"] or m["poids"] for m in f["modeles"])]
+    if a_mesurer:
+        with tqdm(total=len(a_mesurer), desc="Modèles") as barre:
+            _mesurer_modeles(a_mesurer, travail, ouvriers, barre)
+    if executer and nouveaux:
+        _executer_toutes(nouveaux, travail, proteges, ouvriers, garder)
+    else:
+        for faits in nouveaux:
+            garder(faits)
     tous.update({f["cle"]: f for f in nouveaux})
     marquer_photos_communes(list(tous.values()))
-    bulletins = [notes.noter(tous[s.cle], bareme) for s in liste]
-    signalements = signaler(list(tous.values()))
-    for b in bulletins:
-        b.signalements = signalements[b.cle]
-    mode = "nouvelle exécution en mode rapide" if executer else "sans nouvelle exécution"
-    rapport.ecrire(bulletins, tous, sortie, Path(dossier).resolve().name, f"lecture, {mode}")
-    return bulletins
+    return tous
+
+
+def _bulletin(soumission, faits, bareme):
+    # Le nom peut changer (un homonyme arrive) sans que la remise change.
+    bulletin = notes.noter({**faits, "nom": soumission.nom}, bareme)
+    bulletin.identifiant, bulletin.nom_moodle = soumission.identifiant, soumission.nom_moodle
+    depots = map(depot_github, soumission.sources)
+    bulletin.github = next((d for d in depots if d), "")
+    return bulletin
 
 
 def _relire(chemin, signature, executer):

@@ -1,6 +1,7 @@
 """Ce qu'un dépôt Git remis suit, et ce que garde son historique."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -66,3 +67,15 @@ def etat_git(racine):
     if not suivis and not historique:
         return None
     return {"suivis": suivis, "historique": historique}
+
+
+def depot_github(racine):
+    """« COMPTE/DEPOT » d'après l'adresse d'origine d'un clone, ou « » ; sa configuration n'est que lue."""
+    config = Path(racine) / ".git" / "config"
+    if config.is_symlink() or not config.is_file() or config.stat().st_size > 100_000:
+        return ""
+    texte = config.read_text(encoding="utf-8", errors="replace")
+    trouve = re.search(
+        r"^\s*url\s*=.*github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?\s*$", texte, re.M
+    )
+    return trouve[1] if trouve and not trouve[1].startswith("-") else ""

@@ -66,7 +66,7 @@ def etablir(soumission, travail):
 
 def _lire_notebooks(presents, distribuees):
     """(tous les notebooks, {rôle: notebook ou None}) ; à défaut de notebook, un .py du même rôle."""
-    ipynb = [(c, racine) for c, racine in presents if c.suffix.lower() == ".ipynb"]
+    ipynb = [(c, racine) for c, racine in presents if c.name.lower().endswith(inventaire.NOTEBOOKS)]
     notebooks = []
     for chemin, racine in ipynb[:40]:
         lu = lire_notebook(chemin, chemin.relative_to(racine), distribuees)

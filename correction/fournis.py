@@ -4,9 +4,6 @@ import functools
 import hashlib
 import json
 
-import h5py
-
-from correction import RACINE
 from correction.etudiante import fichiers_distribues, version_etudiante
 
 
@@ -28,23 +25,6 @@ def empreinte_poids(tableaux):
         hashlib.sha256(t.tobytes()).hexdigest() for t in tableaux if t.dtype.kind == "f"
     )
     return hashlib.sha256("".join(sommes).encode()).hexdigest()
-
-
-@functools.cache
-def poids_fournis():
-    """Empreintes des réseaux que le dépôt fournit."""
-    empreintes = set()
-    for fichier in (RACINE / "modele" / "reference").glob("*.weights.h5"):
-        tableaux = []
-
-        def ajouter(_, objet, tableaux=tableaux):
-            if isinstance(objet, h5py.Dataset):
-                tableaux.append(objet[()])
-
-        with h5py.File(fichier) as h5:
-            h5["layers"].visititems(ajouter)
-        empreintes.add(empreinte_poids(tableaux))
-    return empreintes
 
 
 @functools.cache

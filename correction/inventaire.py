@@ -12,6 +12,8 @@ IGNORES = """
 """
 IGNORES = set(IGNORES.split())
 FICHIERS_MAX = 20_000
+# Un navigateur ou un téléphone ajoute volontiers une extension à un notebook.
+NOTEBOOKS = (".ipynb", ".ipynb.json", ".ipynb.txt")
 
 
 def simplifier(texte):

@@ -1,17 +1,37 @@
 """Mesurer les modèles d'une classe, chacun dans un processus limité qui peut mourir seul."""
 
+import functools
 import json
 import os
 import sys
 import threading
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from correction import RACINE, limites
+from correction.fournis import empreinte_poids
 
 DEMARRAGE = 60  # secondes accordées à l'import de TensorFlow sur une machine chargée
 MEMOIRE = 6 * limites.GO
+
+
+@functools.cache
+def poids_fournis():
+    """Empreintes des réseaux que le dépôt fournit."""
+    empreintes = set()
+    for fichier in (RACINE / "modele" / "reference").glob("*.weights.h5"):
+        tableaux = []
+
+        def ajouter(_, objet, tableaux=tableaux):
+            if isinstance(objet, h5py.Dataset):
+                tableaux.append(objet[()])
+
+        with h5py.File(fichier) as h5:
+            h5["layers"].visititems(ajouter)
+        empreintes.add(empreinte_poids(tableaux))
+    return empreintes
 
 
 def examiner_tous(taches, travail, X_test, y_test, avancer=lambda: None, duree=60, ouvriers=2):

@@ -40,6 +40,9 @@ class Bulletin:
     remarques: list
     diagnostic: list = field(default_factory=list)
     signalements: list = field(default_factory=list)
+    identifiant: str = ""  # de Moodle
+    nom_moodle: str = ""
+    github: str = ""  # COMPTE/DEPOT
 
 
 def _questions(r, bareme):

@@ -4,13 +4,16 @@ import csv
 import datetime
 import io
 import re
+import shlex
 import statistics
 from pathlib import Path
 
 import jinja2
 import markupsafe
 
+from correction import moodle
 from correction.note import a_revoir
+from outils.fichiers import ecriture_atomique
 
 GABARITS = Path(__file__).with_name("gabarits")
 COLONNES = (
@@ -26,6 +29,7 @@ COLONNES = (
     ("À vérifier", False),
 )
 
+CONTACTS = {"courriel": "Adresse de courriel", "numero": "Numéro d'identification"}
 ETATS = {
     "entière": "exécuté en entier",
     "partielle": "exécuté en partie",
@@ -135,7 +139,7 @@ def _reussites(bulletins):
     return resultat
 
 
-def page_de_classe(bulletins, tous_les_faits, titre, mode):
+def page_de_classe(bulletins, tous_les_faits, ecartees, titre, mode):
     notes = [b.note for b in bulletins]
     return (
         _environnement()
@@ -145,6 +149,7 @@ def page_de_classe(bulletins, tous_les_faits, titre, mode):
             mode=mode,
             style=_style(),
             bulletins=bulletins,
+            ecartees=ecartees,
             colonnes=COLONNES,
             entetes=bulletins[0].constats,
             a_revoir=a_revoir(bulletins),
@@ -223,14 +228,20 @@ def _inerte(texte):
     return "'" + texte if texte.lstrip()[:1] in ("=", "+", "-", "@", "|", "%") else texte
 
 
-def notes_csv(bulletins):
-    """CSV à points-virgules, virgule décimale et marque d'ordre des octets : Excel et Moodle l'ouvrent."""
+def notes_csv(bulletins, contacts=None):
+    """CSV à points-virgules, virgule décimale et marque d'ordre des octets, pour un tableur.
+
+    `contacts` : {identifiant: {"courriel", "numero"}}, ce que Moodle sait rapprocher d'un compte.
+    """
+    contacts = contacts or {}
+    donnes = [d for d in CONTACTS if any(d in c for c in contacts.values())]
     tampon = io.StringIO()
     ecrire = csv.writer(tampon, delimiter=";", lineterminator="\r\n", quoting=csv.QUOTE_MINIMAL)
     titres = [f"{c.titre} (/{fr(c.maximum)})" for c in bulletins[0].constats]
     ecrire.writerow(
         [
             "Nom",
+            *(CONTACTS[d] for d in donnes),
             f"Note (/{fr(bulletins[0].note_sur)})",
             *map(_inerte, titres),
             "Remarques",
@@ -243,6 +254,7 @@ def notes_csv(bulletins):
         ecrire.writerow(
             [
                 _inerte(b.nom),
+                *(_inerte(contacts.get(b.identifiant, {}).get(d, "")) for d in donnes),
                 fr(b.note),
                 *points,
                 _inerte(remarques),
@@ -252,17 +264,45 @@ def notes_csv(bulletins):
     return "\ufeff" + tampon.getvalue()
 
 
-def ecrire(bulletins, tous_les_faits, sortie, titre, mode):
-    """Écrit rapport.html, notes.csv et etudiants/*.{html,md} dans `sortie`, chacun d'un seul coup."""
-    from outils.fichiers import ecriture_atomique
+def commandes_github(bulletins):
+    """Script qui poste chaque fiche comme un « issue » du dépôt de l'étudiant, avec `gh`."""
+    lignes = [
+        "#!/bin/sh",
+        "# À relire, puis : sh retours-github.sh (il faut gh, connecté).",
+        "set -e",
+    ]
+    for b in bulletins:
+        if b.github:
+            commande = ["gh", "issue", "create", "--repo", b.github, "--title", "Correction"]
+            lignes.append(shlex.join([*commande, "--body-file", f"etudiants/{b.cle}.md"]))
+    return "\n".join(lignes) + "\n"
 
-    pages = {
-        "rapport.html": page_de_classe(bulletins, tous_les_faits, titre, mode),
-        "notes.csv": notes_csv(bulletins),
-    }
+
+def ecrire(bulletins, tous_les_faits, classe, sortie, titre, mode):
+    """Écrit le rapport dans `sortie`, chaque fichier d'un seul coup.
+
+    rapport.html, notes.csv, etudiants/*.{html,md} ; pour Moodle, retours-moodle.zip et feuille-moodle.csv (si la
+    feuille d'évaluation était avec les remises) ; pour des clones de GitHub, retours-github.sh.
+    """
+    feuille = moodle.lire_feuille(classe.feuille) if classe.feuille else None
+    sans_ligne = []
+    pages = {}
     for b in bulletins:
         pages[f"etudiants/{b.cle}.html"] = fiche_html(b, titre)
         pages[f"etudiants/{b.cle}.md"] = fiche_md(b, titre)
+    if any(b.identifiant for b in bulletins):
+        fiches = {b.cle: pages[f"etudiants/{b.cle}.html"] for b in bulletins}
+        pages["retours-moodle.zip"] = moodle.zip_de_retours(bulletins, fiches)
+    if feuille:
+        pages["feuille-moodle.csv"], sans_ligne = moodle.completer_feuille(feuille, bulletins)
+    if any(b.github for b in bulletins):
+        pages["retours-github.sh"] = commandes_github(bulletins)
+    contacts = moodle.contacts(feuille) if feuille else {}
+    pages["notes.csv"] = notes_csv(bulletins, contacts)
+    ecartees = [*classe.ecartees]
+    ecartees += [(i, "aucune ligne dans la feuille d'évaluation") for i in sans_ligne]
+    pages["rapport.html"] = page_de_classe(bulletins, tous_les_faits, ecartees, titre, mode)
     for nom, contenu in pages.items():
+        octets = contenu if isinstance(contenu, bytes) else contenu.encode("utf-8", "replace")
         with ecriture_atomique(Path(sortie) / nom) as provisoire:
-            provisoire.write_bytes(contenu.encode("utf-8", "replace"))
+            provisoire.write_bytes(octets)

@@ -703,7 +703,11 @@ def test_toutes_les_formes_d_un_dossier_de_remises(tmp_path):
         archive.write(lourde, "rendu/lourde.zip")
     (classe / "refuse.rar").write_bytes(b"Rar!")
     (classe / "notes.txt").write_text("pas une remise")
-    liste = soumissions.trouver(classe)
+    trouvee = soumissions.trouver(classe, tmp_path / "x")
+    liste = trouvee.soumissions
+    assert trouvee.ecartees == [
+        ("notes.txt", "document seul : ni dossier, ni archive, ni notebook")
+    ]
     assert [s.nom for s in liste] == [
         "Ali Baba",
         "labo-clone",
@@ -722,7 +726,9 @@ def test_toutes_les_formes_d_un_dossier_de_remises(tmp_path):
             )
         else:
             assert manques(bulletin) == {}, s.nom
-    assert [s.nom for s in soumissions.trouver(modele)] == ["modele"]  # une seule remise
+    assert [s.nom for s in soumissions.trouver(modele, tmp_path).soumissions] == [
+        "modele"
+    ]  # une seule remise
 
 
 def test_un_zip_hostile_ne_sort_pas_de_son_dossier(tmp_path):
@@ -783,9 +789,9 @@ def test_les_liens_d_un_dossier_ne_sont_pas_suivis(eleve, tmp_path):
 
 def test_un_dossier_sans_remise_donne_un_message(tmp_path):
     with pytest.raises(ValueError, match="aucune remise"):
-        soumissions.trouver(tmp_path)
+        soumissions.trouver(tmp_path, tmp_path)
     with pytest.raises(ValueError, match="n'existe pas"):
-        soumissions.trouver(tmp_path / "absent")
+        soumissions.trouver(tmp_path / "absent", tmp_path)
 
 
 # --- Originalité, barème, rapport -----------------------------------------------------------------
@@ -851,7 +857,8 @@ def test_le_rapport_rend_inerte_ce_que_les_etudiants_ecrivent(tmp_path):
     f = faits.etablir({"nom": nom, "cle": "x", "sources": [str(dossier)]}, tmp_path / "t")
     f["modele"] = MODELE
     bulletin = note.noter(f, BAREME)
-    rapport.ecrire([bulletin], {"x": f}, tmp_path / "s", "<classe>", "lecture")
+    classe = soumissions.Classe([], [("<i>x</i>", "document seul")])
+    rapport.ecrire([bulletin], {"x": f}, classe, tmp_path / "s", "<classe>", "lecture")
     for page in ("rapport.html", "etudiants/x.html"):
         html = (tmp_path / "s" / page).read_text(encoding="utf-8")
         assert (

@@ -232,7 +232,9 @@ def test_la_mesure_est_juste_et_dit_l_echelle(resultats):
 
 
 def test_la_reference_est_reconnue_a_ses_poids(resultats):
-    fourni = {cas for cas, r in resultats.items() if r.get("empreinte") in fournis.poids_fournis()}
+    fourni = {
+        cas for cas, r in resultats.items() if r.get("empreinte") in mesures_modeles.poids_fournis()
+    }
     assert fourni == {"référence", "attend 0–255", "Keras plus récent"}
 
 

@@ -25,13 +25,13 @@ from outils.modele import (
     ENTREE_COULEUR,
     ENTREE_GRISE,
     ModeleInvalide,
-    ReseauExporte,
     charger_modele,
-    exporter_modele,
     lire_fiche,
     sauvegarder_modele,
 )
 from service import assembler
+from service.exporter import exporter_modele
+from service.reseau import ReseauExporte
 
 REFERENCE = RACINE / "modele" / "reference"
 PHOTO = RACINE / "images" / "baskets.jpg"
@@ -88,7 +88,7 @@ def test_un_fichier_keras_ou_h5_en_couleurs_s_exporte(tmp_path, suffixe):
 
 
 def test_un_reseau_a_logits_et_a_pixels_entiers_rend_des_probabilites(tmp_path):
-    contrat = ENTREE_COULEUR | {"valeurs": "float32 de 0 à 255"}
+    contrat = ENTREE_COULEUR | {"maximum": 255}
     reseau = couleurs(None, 1 / 255)
     exporter_modele(reseau, tmp_path, TROIS, contrat)
     exporte = ReseauExporte.lire(tmp_path)
@@ -96,6 +96,29 @@ def test_un_reseau_a_logits_et_a_pixels_entiers_rend_des_probabilites(tmp_path):
     assert prete.entree.max() > 100
     attendues = keras.ops.softmax(reseau(prete.entree, training=False)).numpy()[0]
     assert np.abs(exporte.probabilites(prete.entree) - attendues).max() < 1e-4
+
+
+def test_une_fiche_d_avant_le_champ_maximum_se_lit_encore():
+    ancienne = {"valeurs": "float32 de 0 à 255", "preparation": "preparer_couleur"}
+    assert preparation.maximum(ancienne) == 255
+    assert preparation.maximum(ancienne | {"valeurs": "float32 de 0 à 1"}) == 1
+    assert preparation.maximum(ENTREE_GRISE) == preparation.maximum(ENTREE_COULEUR) == 1
+    prete = preparation.preparer(PHOTO, ancienne | {"forme": [32, 32, 3]})
+    assert prete.entree.max() > 100
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16", "bfloat16"])
+def test_un_reseau_en_precision_mixte_s_exporte_en_float32(tmp_path, capsys, precision):
+    keras.config.set_dtype_policy(precision)
+    try:
+        reseau = couleurs()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    exporter_modele(reseau, tmp_path, TROIS, ENTREE_COULEUR)
+    assert "exporté en float32" in capsys.readouterr().out
+    entree = preparation.preparer_couleur(PHOTO)
+    ecart = ReseauExporte.lire(tmp_path).probabilites(entree) - np.asarray(reseau(entree))[0]
+    assert np.abs(ecart.astype("float32")).max() < 0.02  # la précision d'un float16
 
 
 def test_un_export_qui_s_ecarte_de_keras_n_est_pas_ecrit(tmp_path):
