@@ -1,6 +1,5 @@
 """Le dépôt lui-même : notebooks fournis, adresse publique, fichiers suivis par git."""
 
-import ast
 import json
 import re
 import shlex
@@ -89,28 +88,6 @@ def test_ni_lourd_ni_lie_a_une_machine(chemin):
     texte = re.sub(r'"image/(png|jpeg)": ("[^"]*"|\[[^\]]*\])', "", chemin.read_text("utf-8"))
     chemins = re.findall(r"(?:/home/|/root/|/work/|/tmp/|/Users/|[A-Z]:\\\\+Users)[^\s\"]*", texte)
     assert chemins == []
-
-
-# --- Ce qu'un labo enseigne et qu'un autre réutilise -------------------------------------------
-
-
-def fonctions(source):
-    """{nom: code} des fonctions d'une source, commentaires et mise en page ôtés."""
-    arbre = ast.parse(source)
-    return {f.name: ast.unparse(f) for f in arbre.body if isinstance(f, ast.FunctionDef)}
-
-
-def test_les_fonctions_enseignees_sont_celles_des_outils():
-    outils = {}
-    for module in (RACINE / "analyse_image" / "outils").glob("*.py"):
-        outils |= fonctions(module.read_text(encoding="utf-8"))
-    enseignees = {}
-    for chemin in NOTEBOOKS:
-        for cellule in cellules_de_code(nbformat.read(chemin, as_version=4)):
-            if "outil" in cellule.metadata.get("tags", []):
-                enseignees |= fonctions(cellule.source)
-    assert {"load_and_preprocess_image", "normalize_pixels"} <= enseignees.keys()
-    assert enseignees == {nom: outils[nom] for nom in enseignees}
 
 
 # --- L'adresse publique ----------------------------------------------------------------------
@@ -206,7 +183,9 @@ def test_les_commandes_du_readme_existent():
     readme = RACINE / "README.md"
     if not readme.exists():
         pytest.skip("pas encore de README.md")
-    commandes = re.findall(r"(?:python3?|py) labo\.py([^\n`»|]*)", readme.read_text("utf-8"))
+    textes = [readme, RACINE / "CONTRIBUTING.md", RACINE / "datas" / "LISEZMOI.md"]
+    texte = "\n".join(chemin.read_text("utf-8") for chemin in textes)
+    commandes = re.findall(r"(?:python3?|py) labo\.py([^\n`»|]*)", texte)
     assert commandes, "le README ne dit pas comment lancer les labos"
     for commande in commandes:
         labo.lire_arguments(shlex.split(commande, comments=True))
@@ -219,6 +198,39 @@ def git(*arguments, dossier=RACINE):
         )
     except FileNotFoundError:
         pytest.skip("git n'est pas installé")
+
+
+def contribuer():
+    """(la carte, dans l'ordre ; les lignes du tableau « Où changer une ligne ») de CONTRIBUTING.md."""
+    carte, suite = (RACINE / "CONTRIBUTING.md").read_text("utf-8").split("## Où changer une ligne")
+    noms = [ligne.split("|")[1] for ligne in carte.splitlines() if ligne.startswith("| `")]
+    lignes = [ligne for ligne in suite.split("## ")[0].splitlines() if "`" in ligne]
+    return re.findall(r"`(\w+)`", " ".join(noms)), [ligne.split("|") for ligne in lignes]
+
+
+def test_la_carte_nomme_chaque_outil_et_les_imports_descendent():
+    carte, _ = contribuer()
+    outils = {chemin.stem: chemin for chemin in (RACINE / "analyse_image/outils").glob("*.py")}
+    assert sorted(carte) == sorted(outils.keys() - {"__init__"})
+    for rang, nom in enumerate(carte):
+        importes = set()
+        for noeud in ast.walk(ast.parse(outils[nom].read_text("utf-8"))):
+            if isinstance(noeud, ast.ImportFrom) and noeud.module == "outils":
+                importes |= {alias.name for alias in noeud.names}
+            elif isinstance(noeud, ast.ImportFrom) and noeud.module.startswith("outils."):
+                importes.add(noeud.module.removeprefix("outils."))
+        assert importes <= set(carte[:rang]), nom
+
+
+def test_ce_que_contribuer_dit_de_chercher_est_dans_le_fichier_dit():
+    _, lignes = contribuer()
+    assert len(lignes) > 5
+    for _, quoi, fichiers, mots, _ in lignes:
+        chemins = [RACINE / nom for nom in re.findall(r"`([^`]+)`", fichiers)]
+        chemins = [c if c.exists() else RACINE / "analyse_image/outils" / c.name for c in chemins]
+        contenu = "".join(chemin.read_text("utf-8") for chemin in chemins)
+        for mot in re.findall(r"`([^`]+)`", mots):
+            assert mot in contenu, f"{quoi} : « {mot} » n'est pas dans {fichiers}"
 
 
 def test_le_depot_a_la_forme_annoncee():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from outils import jeux, preparation
+from outils import jeux, photos, preparation
 from outils.fichiers import RACINE
 from outils.preparation import PhotoDouteuse, PhotoIllisible, analyser_photo, preparer_photo
 
@@ -323,7 +323,7 @@ def test_bombe_refusee_avant_decodage(monkeypatch):
 
 
 def test_trop_lourd(monkeypatch):
-    monkeypatch.setattr(preparation, "OCTETS_MAX", 1000)
+    monkeypatch.setattr(photos, "OCTETS_MAX", 1000)
     assert "lourd" in refus(b"x" * 1001)
 
 
@@ -371,7 +371,7 @@ FILS = """
 import threading, warnings
 from PIL import Image, ImageDraw
 import io
-from outils import jeux, preparation
+from outils import jeux, photos, preparation
 image = Image.effect_noise((64, 80), 90).convert("RGB")
 tampon = io.BytesIO()
 image.save(tampon, "JPEG")
