@@ -1,5 +1,6 @@
 """Le dépôt lui-même : notebooks fournis, adresse publique, fichiers suivis par git."""
 
+import ast
 import json
 import re
 import shlex
