@@ -72,7 +72,7 @@ def test_chaque_figure_a_son_texte_alternatif(labo):
     sorties = [s for c in codes(labo) for s in c.outputs if "image/png" in s.get("data", {})]
     assert len(sorties) >= 6
     for sortie in sorties:
-        assert len(sortie.metadata.get("image/png", {}).get("alt", "")) > 20
+        assert len(sortie.metadata.get("image/png", {}).get("alt", "")) >= 20
 
 
 def test_ce_qui_fait_apprendre_est_la(labo):
