@@ -49,6 +49,7 @@ def _illisible(soumission, raison):
         "notebooks": {"classification": None, "test_model": None},
         "un_seul_notebook": False,
         "autres_notebooks": [],
+        "labos": {},
         "questions": {},
         "remarques": [f"Remise non lue : {raison}. Ouvrez-la à la main."],
         "modeles": [],
@@ -122,13 +123,14 @@ def _lire_toutes(liste, travail, ouvriers):
         return list(groupe.map(lire, liste))
 
 
-def _executer_toutes(tous, travail, proteges, ouvriers, garder):
+def _executer_toutes(tous, travail, ouvriers, garder):
     csvs = donnees.obtenir_csv()
+    trousse = execution.preparer_trousse(Path(travail) / "trousse")
     with tqdm(total=len(tous), desc="Exécution") as barre, limites.equipe(ouvriers) as groupe:
 
         def relancer(faits):
             dossier = Path(travail) / faits["cle"]
-            faits["execution"] = execution.executer(faits, dossier, csvs, proteges)
+            faits["execution"] = execution.executer(faits, dossier, csvs, trousse)
             if not limites.ARRET.is_set():  # un résultat interrompu sera refait
                 garder(faits)
             barre.update()
@@ -148,8 +150,7 @@ def noter(dossier, bareme=None, sortie=None, executer=False, recommencer=False, 
         etats = sortie / ".etat"
         etats.mkdir(parents=True, exist_ok=True)
         (sortie / ".gitignore").write_text("*\n", encoding="utf-8")  # des notes ne se versent pas
-        proteges = [dossier, sortie]
-        tous = _etablir(classe, etats, travail, executer, recommencer, ouvriers, proteges)
+        tous = _etablir(classe, etats, travail, executer, recommencer, ouvriers)
         bulletins = [_bulletin(s, tous[s.cle], bareme) for s in classe.soumissions]
         mode = "nouvelle exécution en mode rapide" if executer else "sans nouvelle exécution"
         titre = Path(dossier).resolve().name
@@ -160,7 +161,7 @@ def noter(dossier, bareme=None, sortie=None, executer=False, recommencer=False, 
     return bulletins
 
 
-def _etablir(classe, etats, travail, executer, recommencer, ouvriers, proteges):
+def _etablir(classe, etats, travail, executer, recommencer, ouvriers):
     """{clé: faits} de toutes les remises ; celles qui n'ont pas changé sont reprises de `etats`."""
     liste = classe.soumissions
     signatures = {s.cle: _signature(s) for s in liste}
@@ -182,7 +183,7 @@ def _etablir(classe, etats, travail, executer, recommencer, ouvriers, proteges):
         with tqdm(total=len(a_mesurer), desc="Modèles") as barre:
             _mesurer_modeles(a_mesurer, travail, ouvriers, barre)
     if executer and nouveaux:
-        _executer_toutes(nouveaux, travail, proteges, ouvriers, garder)
+        _executer_toutes(nouveaux, travail, ouvriers, garder)
     else:
         for faits in nouveaux:
             garder(faits)

@@ -12,7 +12,7 @@ from correction.donnees_remises import lire_donnees
 from correction.fournis import connus as fournis_connus
 from correction.fournis import somme
 from correction.modeles_remis import trouver_modeles
-from correction.notebooks_remis import attribuer, lire_notebook, role_du_nom
+from correction.notebooks_remis import attribuer, lire_notebook, noms_des_labos, role_du_nom
 from correction.photos_remises import lire_photos
 
 
@@ -53,6 +53,7 @@ def etablir(soumission, travail):
         "un_seul_notebook": bool(roles["classification"])
         and roles["classification"] is roles["test_model"],
         "questions": _toutes_les_questions(notebooks),
+        "labos": _nos_labos(notebooks),
         "autres_notebooks": [n["chemin"] for n in notebooks if n not in roles.values()][:20],
         "modeles": trouver_modeles(chemins, base, sommes, bases),
         "modele_fourni": any(
@@ -78,6 +79,17 @@ def _lire_notebooks(presents, distribuees):
         if en_python and role and not roles[role]:
             roles[role] = lire_notebook(chemin, chemin.relative_to(racine), distribuees)
     return notebooks, roles
+
+
+def _nos_labos(notebooks):
+    """{nom de labo: {chemin, absolu, serie, total, distribue}} des labos de la série, à leur nom."""
+    gardes = ("chemin", "absolu", "serie", "total", "distribue")
+    labos = {}
+    for n in notebooks:
+        nom = n["chemin"].rsplit("/", 1)[-1].removesuffix(".ipynb")
+        if (n["serie"] or n["questions"]) and f"{nom}.ipynb" in noms_des_labos():
+            labos.setdefault(nom, {cle: n[cle] for cle in gardes})
+    return labos
 
 
 def _toutes_les_questions(notebooks):
