@@ -667,7 +667,8 @@ def tester(options):
     etapes = (
         ["ruff", "check"],
         ["ruff", "format", "--check"],
-        ["pytest", "--durations=15", *options],
+        # Deux à la fois, un fichier (un notebook) toujours d'un même côté ; « -n 0 » : un seul processus.
+        ["pytest", "-n2", "--dist=loadfile", "--no-loadscope-reorder", "--durations=15", *options],
     )
     for etape in etapes:
         annoncer(f"— {' '.join(etape)}")

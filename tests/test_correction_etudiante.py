@@ -412,7 +412,9 @@ CAS = [
 )
 def test_verifier_dit_juste_ou_pourquoi(capsys, cle, noms, faute):
     exec(f"verifier({cle!r})", {"verifier": verifier, **noms})
-    texte = capsys.readouterr().out
+    sortie = capsys.readouterr().out
+    texte = " ".join(sortie.split())  # une longue phrase tient sur plusieurs lignes
+    assert max(map(len, sortie.splitlines())) <= 90
     if faute:
         assert texte.startswith(f"❌ {cle} : ") and faute in texte
     else:

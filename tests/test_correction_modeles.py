@@ -264,7 +264,7 @@ def test_un_modele_qui_fige_ou_tue_le_processus_ne_coute_que_lui(tmp_path, monke
     monkeypatch.setattr(mesures_modeles, "DEMARRAGE", 0)
     taches = [{"cle": cle} for cle in ("a", "mort", "b", "fige", "c")]
     resultats = mesures_modeles.examiner_tous(
-        taches, tmp_path, np.zeros(1), np.zeros(1), duree=2, ouvriers=1
+        taches, tmp_path, np.zeros(1), np.zeros(1), duree=8, ouvriers=1
     )
     assert {cle: r["charge"] for cle, r in resultats.items()} == {
         "a": True,

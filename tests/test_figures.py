@@ -1,7 +1,6 @@
 """Ce que les labos montrent : la bonne image sous la bonne étiquette, lisible, décrite, telle quelle."""
 
 import io
-import json
 import sys
 import warnings
 from datetime import datetime
@@ -13,6 +12,9 @@ import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pytest
+from IPython.core.formatters import DisplayFormatter
+from IPython.core.pylabtools import print_figure
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 from nbclient import NotebookClient
 from PIL import Image
@@ -102,13 +104,15 @@ def test_un_jeu_vide_est_dit():
 def notebook(monkeypatch):
     """Comme dans un noyau : liste des figures (PNG, texte de remplacement), et la dernière, `figure`."""
     matplotlib.use("agg")
-    sorties = []
+    sorties, formateur = [], DisplayFormatter()
+    formateur.formatters["image/png"].for_type(Figure, print_figure)  # comme %matplotlib inline
 
     def afficher(donnees, metadata, raw):
         assert raw and donnees["text/plain"] == metadata["image/png"]["alt"]
         sorties.append((donnees["image/png"], donnees["text/plain"]))
 
-    monkeypatch.setattr(figures, "get_ipython", lambda: SimpleNamespace(kernel=True))
+    noyau = SimpleNamespace(kernel=True, display_formatter=formateur)
+    monkeypatch.setattr(figures, "get_ipython", lambda: noyau)
     monkeypatch.setattr(figures, "display", afficher)
     monkeypatch.setattr(plt, "close", lambda *_: None)
     figures.appliquer_style()
@@ -262,12 +266,15 @@ def test_un_avertissement_est_coupe_entre_les_mots(capsys):
 def test_dans_un_vrai_noyau_le_texte_de_remplacement_suit_l_image():
     code = (
         f"import sys; sys.path[:0] = {[p for p in sys.path if p]!r}\n"
-        "from outils import figures; import numpy as np; figures.appliquer_style()\n"
-        "figures.afficher_vignettes(np.zeros((2, 4, 4)), ['😀', '$a'])"
+        "import matplotlib.pyplot as plt, numpy as np\n"
+        "from matplotlib_inline.backend_inline import set_matplotlib_formats\n"
+        "from outils import figures; figures.appliquer_style()\n"
+        "figures.afficher_vignettes(np.zeros((2, 4, 4)), ['😀', '$a'])\n"
+        "set_matplotlib_formats('jpeg'); plt.plot([1, 2]); figures.montrer('Un trait.')"
     )
     carnet = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     NotebookClient(carnet, timeout=120).execute()
-    (sortie,) = carnet.cells[0].outputs  # la figure, et rien d'autre : aucun avertissement
-    assert sortie.metadata["image/png"]["alt"] == "Grille de 2 images. 😀, $a"
-    assert sortie.data["text/plain"] == sortie.metadata["image/png"]["alt"]
-    assert json.dumps(sortie.data["image/png"]).startswith('"iVBOR')
+    png, jpeg = carnet.cells[0].outputs  # deux figures, et rien d'autre : aucun avertissement
+    assert png.metadata == {"image/png": {"alt": "Grille de 2 images. 😀, $a"}}
+    assert png.data["text/plain"] == "Grille de 2 images. 😀, $a" and "image/png" in png.data
+    assert jpeg.metadata == {"image/jpeg": {"alt": "Un trait."}} and "image/jpeg" in jpeg.data

@@ -156,7 +156,8 @@ def test_une_archive_demesuree_est_refusee(archive, tmp_path, monkeypatch, chang
 )
 def test_un_jeu_est_trouve_comme_on_le_range(datas, nom, place, repere):
     assert jeux.trouver(nom) is None
-    for racine in (datas / "jumeau_x", datas / ".ipynb_checkpoints", datas / place):
+    pieges = (datas / autre / place for autre in ("jumeau_x", "__MACOSX", ".ipynb_checkpoints"))
+    for racine in (*pieges, datas / place):
         for sous_dossier in repere.split():
             (racine / sous_dossier).mkdir(parents=True)
     assert jeux.trouver(nom).resolve() == (datas / place).resolve()
@@ -220,6 +221,18 @@ def test_une_archive_posee_a_la_main_sert_et_reste(archive, datas):
     dossier, source = jeux.obtenir("chiens", en_ligne=False)
     assert source == "Stanford Dogs" and len(list(dossier.glob("*/*.jpg"))) == 12
     assert (datas / "images.tar").is_file()
+
+
+def test_archive_zip_sert_si_elle_contient_ce_jeu(archive, datas, photo):
+    def neuf():
+        return datas / "jumeau_x"
+
+    for dossier, source in (("Autre", "chiens dessinés"), ("Images", "Stanford Dogs")):
+        with zipfile.ZipFile(datas / "archive.zip", "w") as sortie:
+            for race in RACES if dossier == "Images" else ["autre"]:
+                for i in range(3):
+                    sortie.writestr(f"{dossier}/{race}/{race.split('-')[0]}_{i}.jpg", photo)
+        assert jeux.obtenir("chiens", en_ligne=False, jumeau=neuf)[1] == source
 
 
 def test_une_archive_posee_et_coupee_est_nommee_et_reste(archive, datas):

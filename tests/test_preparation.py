@@ -10,12 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from outils import preparation
+from outils import jeux, photos, preparation
 from outils.fichiers import RACINE
 from outils.preparation import PhotoDouteuse, PhotoIllisible, analyser_photo, preparer_photo
-
-PHOTOS = RACINE.parent / "shared" / "vetements" / "apprentissage"
-
 
 # --- Un vêtement dessiné, sur n'importe quel fond ------------------------------------------------------
 
@@ -326,7 +323,7 @@ def test_bombe_refusee_avant_decodage(monkeypatch):
 
 
 def test_trop_lourd(monkeypatch):
-    monkeypatch.setattr(preparation, "OCTETS_MAX", 1000)
+    monkeypatch.setattr(photos, "OCTETS_MAX", 1000)
     assert "lourd" in refus(b"x" * 1001)
 
 
@@ -374,7 +371,7 @@ FILS = """
 import threading, warnings
 from PIL import Image, ImageDraw
 import io
-from outils import preparation
+from outils import jeux, photos, preparation
 image = Image.effect_noise((64, 80), 90).convert("RGB")
 tampon = io.BytesIO()
 image.save(tampon, "JPEG")
@@ -445,9 +442,11 @@ def test_photo_simple_sans_avertissement():
 
 
 def vraies_photos(par_classe):
-    if not PHOTOS.is_dir():
-        pytest.skip("pas de photos réelles sur cette machine (../shared/vetements)")
-    return [p for d in sorted(PHOTOS.iterdir()) for p in sorted(d.iterdir())[:par_classe]]
+    vetements = jeux.trouver("vetements")
+    if vetements is None:
+        pytest.skip("pas de photos de vêtements dans le dossier de données (LABO_DATAS)")
+    dossiers = sorted([*vetements.glob("apprentissage/*/"), *vetements.glob("train/*/")])
+    return [p for d in dossiers for p in sorted(d.glob("*.jpg"))[:par_classe]]
 
 
 def test_vraies_photos_jamais_vides():

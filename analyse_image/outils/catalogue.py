@@ -13,7 +13,6 @@ donne pas de ligne est compté : les **anomalies** sont un tableau (`path`, `rea
 import json
 import os
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,6 @@ from tqdm.auto import tqdm
 from outils import jeux
 from outils.fichiers import (
     DonneesInvalides,
-    dossier_atomique,
     dossiers_datas,
     est_parasite,
     fichiers_sous,
@@ -31,21 +29,20 @@ from outils.fichiers import (
     refuser_fichier,
 )
 from outils.garde_robe import ecrire_catalogue
-
-# Les labos appellent les trois premières d'ici.
-from outils.lecture import (  # noqa: F401
+from outils.lecture import (  # noqa: F401 : les labos appellent d'ici ce qui porte sur les photos
     EXTENSIONS,
+    JEUX,
     PARASITE,
     checkFileIsGood,
+    ecrire_arborescence,
     empreintes,
     etat_photo,
     lire_images,
     parasites,
 )
-from outils.tableaux import lire_entete, trouver_csv
+from outils.tableaux import annoncer_autre_forme, lire_entete, trouver_csv
 
 CLASSES = ("bottomwear", "shoes", "topwear")
-JEUX = ("train", "validation", "test")
 COLONNES = ["path", "id", "class", "article", "split"]
 ANOMALIES = ["path", "reason", "detail"]
 
@@ -254,7 +251,7 @@ def manifeste_classes(dossier, classes):
     return tableau(lignes)
 
 
-# --- Répartir, équilibrer, ranger -----------------------------------------------------------------
+# --- Répartir, équilibrer -------------------------------------------------------------------------
 
 
 def equilibrer(manifeste, graine=13):
@@ -300,40 +297,7 @@ def repartir(manifeste, validation=0.15, test=0.15, graine=13, groupe=None):
     return resultat
 
 
-def ecrire_arborescence(manifeste, dossier):
-    """Range les photos dans `dossier/<split>/<class>/`, par lien physique ; rend leur nombre.
-
-    Un lien physique ne prend pas de place : c'est un second nom du même fichier (une copie, là où il n'y en a
-    pas). Les originaux restent où ils sont. Lève `FileExistsError` si `dossier` existe et n'est pas vide.
-    """
-    if set(manifeste["split"]) - set(JEUX):
-        raise ValueError("Certaines lignes n'ont pas de jeu : appelez d'abord `repartir`.")
-    with dossier_atomique(dossier) as provisoire:
-        for ligne in manifeste.to_dict("records"):
-            source = Path(ligne["path"])
-            cible = provisoire / ligne["split"] / ligne["class"] / source.name
-            cible.parent.mkdir(parents=True, exist_ok=True)
-            if cible.exists():  # deux photos du même nom, venues de dossiers différents
-                cible = cible.with_name(f"{source.parent.name}-{source.name}")
-            try:
-                os.link(source, cible)
-            except OSError:  # autre disque, ou système sans liens physiques
-                shutil.copyfile(source, cible)
-    return len(manifeste)
-
-
 # --- Où sont les données --------------------------------------------------------------------------
-
-
-def annoncer_autre_forme(nom):
-    """Affiche, s'il est dans les données sous une forme inutilisable (archive, copie…), où est le CSV `nom`."""
-    for datas in dossiers_datas():
-        for dossier in (datas, *(d for d in sorted(datas.iterdir()) if d.is_dir())):
-            if any(dossier.glob("*.zip")) or any(dossier.glob(nom.replace(".csv", "*.csv"))):
-                try:
-                    trouver_csv(nom, [dossier])
-                except DonneesInvalides as refus:
-                    print(f"⚠ {refus}", flush=True)
 
 
 def obtenir_jumeau(dossier=None, n=900):
@@ -349,7 +313,7 @@ def obtenir_photos(en_ligne=True, jumeau=None):
     """
     nom = "catalogue" if jeux.trouver("catalogue") else "vetements"
     if nom == "vetements":
-        annoncer_autre_forme("styles.csv")
+        annoncer_autre_forme("styles.csv", dossiers_datas())
     dossier, source = jeux.obtenir(nom, en_ligne, lambda: jumeau or obtenir_jumeau())
     if (dossier / "styles").is_dir():
         lire = manifeste_json

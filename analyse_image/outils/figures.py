@@ -1,10 +1,8 @@
 """Ce qu'un labo montre : grilles d'images, courbes, matrices de confusion, convolutions, probabilités.
 
-Chaque fonction dessine une figure et la montre par `montrer`, qui sert aussi aux figures des labos. seaborn n'est
-demandé que là où il dessine : le labo 0 s'en passe.
+Toutes passent par `montrer`, qui sert aussi aux figures des labos. Le labo 0 doit pouvoir se passer de seaborn.
 """
 
-import io
 import textwrap
 import warnings
 
@@ -35,9 +33,8 @@ def appliquer_style():
         pass
     plt.rc("axes", prop_cycle=plt.cycler(color=PALETTE))
     plt.rc("axes.spines", top=False, right=False)
-    plt.rc("figure", dpi=80)
+    plt.rc("figure", dpi=80, facecolor="white")
     plt.rc("figure.constrained_layout", use=True)
-    plt.rc("savefig", dpi=80, facecolor="white")
     plt.rc("legend", frameon=False)
     plt.rc("image", cmap="gray", interpolation="nearest")
 
@@ -59,28 +56,26 @@ def montrer(alt, figure=None):
     for texte in figure.findobj(Text):
         # Une échelle logarithmique écrit ses puissances de dix en formules ; rien d'autre ici.
         texte.set_parse_math("\\mathdefault{" in texte.get_text())
-    if not hasattr(get_ipython(), "kernel"):
+    noyau = get_ipython()
+    if not hasattr(noyau, "kernel"):
         return plt.show()
-    image = io.BytesIO()
     with warnings.catch_warnings():  # un emoji que la police n'a pas devient un carré, sans bruit
         warnings.filterwarnings("ignore", "Glyph .* missing from")
-        figure.savefig(image, format="png", bbox_inches="tight")
+        donnees, _ = noyau.display_formatter.format(figure)  # PNG, ou JPEG si le labo l'a choisi
     plt.close(figure)
     # VS Code lit text/plain ; les pages tirées du notebook, les métadonnées.
-    donnees = {"image/png": image.getvalue(), "text/plain": alt}
-    display(donnees, metadata={"image/png": {"alt": alt}}, raw=True)
+    details = {genre: {"alt": alt} for genre in donnees if genre.startswith("image/")}
+    display(donnees | {"text/plain": alt}, metadata=details, raw=True)
+
+
+def _resumer(debut, noms):
+    return textwrap.shorten(f"{debut} {', '.join(n for n in noms if n)}", 250, placeholder="…")
 
 
 def _plier(texte, largeur):
     """Replie chaque ligne d'un titre, pour qu'il ne déborde pas sur le voisin."""
     lignes = str(texte).split("\n")
     return "\n".join(textwrap.fill(ligne, largeur, break_on_hyphens=False) for ligne in lignes)
-
-
-def _quelques(noms):
-    """Les premiers noms d'une liste, pour un texte alternatif."""
-    noms = [" ".join(str(nom).split()) for nom in noms if nom]
-    return ", ".join(noms[:6]) + (f"… ({len(noms)} en tout)" if len(noms) > 6 else "")
 
 
 # --- Des images -----------------------------------------------------------------------------------
@@ -95,10 +90,10 @@ def _grille(lignes, colonnes, largeur, hauteur):
     return axes
 
 
-def _poser(axe, image, titre="", taille=9, **options):
+def _poser(axe, image, titre="", taille=9, cadre=False, **options):
     """Pose une image (PIL ou tableau) sur un axe ; illisible, elle ne coûte que sa case."""
     axe.set_title(titre, fontsize=taille)
-    axe.axis("off")
+    axe.set(frame_on=cadre, xticks=[], yticks=[])
     try:
         if isinstance(image, Image.Image) and image.mode not in ("L", "RGB", "RGBA"):
             image = image.convert("RGBA")
@@ -118,7 +113,7 @@ def afficher_vignettes(images, titres=None, colonnes=10, cote=1.1, vmin=0, vmax=
     for i, (axe, image) in enumerate(zip(axes.flat, images, strict=False)):
         _poser(axe, image, vmin=vmin, vmax=vmax)
         axe.set_title(titres[i] if titres else "", fontsize=8, loc="left")
-    montrer(f"Grille de {len(images)} images. {_quelques(titres)}")
+    montrer(_resumer(f"Grille de {len(images)} images.", titres))
 
 
 def afficher_images(data_generator, n_images=5, classes=None):
@@ -157,7 +152,71 @@ def mosaique(images, colonnes=8):
     return lignes.reshape(n // colonnes * h, colonnes * largeur, c)
 
 
-# --- Un entraînement et ses résultats -------------------------------------------------------------
+# --- Un réseau et ses résultats -------------------------------------------------------------------
+
+SANS_DIMENSION = ("Dropout", "BatchNormalization", "Activation", "ReLU", "Rescaling")
+PAR_LIGNE = 7  # au-delà, les noms des couches ne se liraient plus sur un écran de 1 280 pixels
+
+
+def dessiner_chaine(modele, titre=""):
+    """Dessine la chaîne des couches d'un réseau : une pile de cartes par couche, ses dimensions, ses paramètres.
+
+    `modele` : un réseau Keras, ou la liste de ses couches : (nom, forme de la sortie, nombre de paramètres).
+    """
+    note = ""
+    if not isinstance(modele, list):
+        couches = [("Entrée", modele.input_shape[1:], 0)]
+        couches += [(type(c).__name__, c.output.shape[1:], c.count_params()) for c in modele.layers]
+        modele = [couche for couche in couches if couche[0] not in SANS_DIMENSION]
+        if len(modele) < len(couches):
+            note = (
+                "Les couches qui ne changent pas les dimensions (Dropout…) ne sont pas dessinées."
+            )
+    lignes = -(-len(modele) // PAR_LIGNE)
+    n = -(-len(modele) // lignes)
+    figure, axes = plt.subplots(lignes, 1, figsize=(1.5 * n, 2.6 * lignes + 0.3), squeeze=False)
+    for axe in axes.flat:
+        axe.set(xlim=(-0.95, 1.5 * n - 0.55), ylim=(-1.5, 1.1), aspect="equal")
+        axe.axis("off")
+    for i, couche in enumerate(modele):
+        axe, x = axes.flat[i // n], 1.5 * (i % n)
+        _dessiner_couche(axe, x, *couche, cote_entree=modele[0][1][0])
+        if i:
+            axe.annotate("", (x - 0.6, 0), (x - 0.92, 0), arrowprops={"arrowstyle": "->"})
+    figure.supxlabel(note, fontsize=9, color="0.35")
+    figure.suptitle(titre)
+    formes = (f"{nom} {'×'.join(map(str, forme))}" for nom, forme, _ in modele)
+    montrer(f"Chaîne des couches du réseau, de gauche à droite : {', '.join(formes)}.")
+
+
+def _dessiner_couche(axe, x, nom, forme, parametres, cote_entree):
+    couleur = BLEU if "Conv" in nom else ORANGE if "Dense" in nom else "0.88"
+    if len(forme) == 3:
+        cote = 0.25 + 0.85 * forme[0] / cote_entree
+        n = round(1 + 2 * np.log2(forme[2]))  # 1, 6, 16, 128 cartes : pile de 1, 6, 9, 15
+        for k in reversed(range(n)):
+            coin = (x - cote / 2 + 0.03 * k, -cote / 2 + 0.03 * k)
+            bord = "white" if couleur == BLEU else "0.35"
+            axe.add_patch(Rectangle(coin, cote, cote, facecolor=couleur, edgecolor=bord))
+    else:
+        haut = 0.3 + 0.32 * np.log10(forme[0])
+        axe.add_patch(Rectangle((x - 0.09, -haut / 2), 0.18, haut, facecolor=couleur))
+    nom = nom if len(nom) < 16 else nom.replace("Pooling", "\nPooling")
+    axe.text(x, -0.85, nom, ha="center", va="center", fontsize=9, fontweight="bold")
+    texte = "×".join(map(str, forme))
+    if parametres:
+        texte += f"\n{parametres:,} param.".replace(",", " ")
+    axe.text(x, -1.08, texte, ha="center", va="top", fontsize=9)
+
+
+def afficher_cartes(cartes, titre="", maximum=16):
+    """Montre les premières cartes de caractéristiques d'une couche ; `cartes` (h, l, n), chacune à son échelle."""
+    n = min(maximum, cartes.shape[-1])
+    axes = _grille(-(-n // 8), 8, 1.1, 1.15)
+    for k, axe in zip(range(n), axes.flat, strict=False):
+        _poser(axe, cartes[..., k], cmap="viridis")
+    plt.suptitle(titre, fontsize=11)
+    montrer(f"{n} cartes de caractéristiques, chacune à sa propre échelle. {titre}")
 
 
 def afficher_courbes(historiques, titre=""):
@@ -166,11 +225,11 @@ def afficher_courbes(historiques, titre=""):
     `historiques` : ce que rend `fit`, ou un dict {nom: historique} pour comparer plusieurs entraînements.
     L'axe de l'erreur est réglé sur la fin de l'entraînement ; ce qui en sort est dit.
     """
-    if not isinstance(historiques, dict):
-        historiques = {"": historiques}
     import pandas as pd
     import seaborn as sns
 
+    if not isinstance(historiques, dict):
+        historiques = {"": historiques}
     table = pd.concat(
         pd.DataFrame({m: h.history[debut + m] for m in ("loss", "accuracy")})
         # la légende cacherait un nom qui commence par « _ »
@@ -185,12 +244,11 @@ def afficher_courbes(historiques, titre=""):
     options["hue"] = "réseau" if len(historiques) > 1 else None
     options["markers"] = epoques <= 3  # un trait d'une seule époque ne se verrait pas
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.4))
-    for axe, mesure in zip(axes, ("loss", "accuracy"), strict=True):
+    noms = ("Erreur (entropie croisée) – plus bas = mieux", "Précision – plus haut = mieux")
+    for axe, mesure, nom in zip(axes, ("loss", "accuracy"), noms, strict=True):
         sns.lineplot(table, y=mesure, **options, errorbar=None, legend=mesure == "loss", ax=axe)
-        axe.set(ylabel="", xlim=(0.5, epoques + 0.5))
+        axe.set(title=nom, ylabel="", xlim=(0.5, epoques + 0.5))
         axe.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes[0].set_title("Erreur (entropie croisée) – plus bas = mieux")
-    axes[1].set_title("Précision – plus haut = mieux")
     fin = table.loc[table["époque"] > max(1, epoques // 5), "loss"]
     etendue, maximum = fin.max() - fin.min(), table["loss"].max()
     if epoques > 3 and maximum > fin.max() + 0.2 * etendue > 0:
@@ -214,25 +272,17 @@ def afficher_confusion(y_vrai, y_predit, classes, normaliser=False):
     np.add.at(matrice, (np.asarray(y_vrai, dtype=int), np.asarray(y_predit, dtype=int)), 1)
     valeurs = matrice / np.maximum(matrice.sum(axis=1, keepdims=True), 1)
     _, axe = plt.subplots(figsize=(2.2 + 0.53 * len(classes), 1.7 + 0.48 * len(classes)))
-    options = {
-        "annot": True,
-        "annot_kws": {"fontsize": 9},
-        "cmap": "Blues",
-        "cbar": False,
-        "square": True,
-    }
-    options |= {"xticklabels": False, "yticklabels": False, "fmt": ".0%" if normaliser else "d"}
+    options = {"annot": True, "fmt": ".0%" if normaliser else "d", "cmap": "Blues", "cbar": False}
+    options |= {"square": True, "xticklabels": False, "yticklabels": False}
     sns.heatmap(valeurs if normaliser else matrice, **options, ax=axe)
     rangs = np.arange(len(classes)) + 0.5
     axe.set_xticks(rangs, classes, rotation=45, ha="right", rotation_mode="anchor")
     axe.set_yticks(rangs, classes)
     axe.set(xlabel="classe prédite", ylabel="vraie classe")
-    justes = np.trace(matrice) / max(1, matrice.sum())
-    vraie, vue = divmod(int((matrice - np.diag(np.diag(matrice))).argmax()), len(classes))
-    montrer(
-        f"Matrice de confusion de {len(classes)} classes, {justes:.0%} de réponses justes sur {matrice.sum()}. "
-        f"L'erreur la plus fréquente : {classes[vraie]}, vu comme {classes[vue]}."
-    )
+    justes, erreurs = np.trace(matrice), matrice * (1 - np.eye(len(classes), dtype=int))
+    vraie, vue = np.unravel_index(erreurs.argmax(), erreurs.shape)
+    pire = f" Surtout {classes[vraie]}, vu comme {classes[vue]}." if erreurs.any() else ""
+    montrer(f"Matrice de confusion : {justes} réponses justes, {erreurs.sum()} fausses.{pire}")
 
 
 def afficher_probabilites(image, probabilites, classes, titre="", attendu=None):
@@ -253,10 +303,8 @@ def afficher_probabilites(image, probabilites, classes, titre="", attendu=None):
     droite.set(xlim=(0, 1.1), xlabel="probabilité")
     if attendu is not None:
         droite.get_yticklabels()[attendu].set_fontweight("bold")
-    montrer(
-        f"L'image que voit le réseau et les probabilités des classes ; la plus grande : {classes[gagnante]}, "
-        f"{probabilites[gagnante]:.0%}. {titre}"
-    )
+    reponse = f"{classes[gagnante]}, {probabilites[gagnante]:.0%}"
+    montrer(f"L'image que voit le réseau et les probabilités des classes : {reponse}. {titre}")
 
 
 def afficher_fiabilite(connus, y_connus, inconnus):
@@ -274,16 +322,14 @@ def afficher_fiabilite(connus, y_connus, inconnus):
     gauche.plot([0.3, 1], [0.3, 1], "--", color=GRIS, label="idéal")
     mesure = tranches.mean()[tranches.size() >= 20]
     sns.lineplot(mesure, x="confiance", y="juste", marker="o", label="mesuré", ax=gauche)
-    gauche.set(title="vêtements du test", xlabel="probabilité annoncée")
-    gauche.set_ylabel("part de réponses justes")
+    gauche.set(title="vêtements du test", xlabel="probabilité annoncée", ylabel="part de justes")
     valeurs = {"vêtements": confiance, "objets inconnus": inconnue}
     options = {"bins": np.linspace(0, 1, 21), "stat": "density", "common_norm": False}
     sns.histplot(valeurs, **options, ax=droite)
-    droite.set(title="devant un inconnu", xlabel="plus grande probabilité", yticks=[])
-    droite.set_ylabel("fréquence")
+    droite.set(title="devant un inconnu", xlabel="plus grande probabilité", yticks=[], ylabel="")
     montrer(
-        "À gauche, la part de réponses justes selon la probabilité annoncée. À droite, la plus grande "
-        f"probabilité : {confiance.mean():.0%} en moyenne sur des vêtements, {inconnue.mean():.0%} sur des inconnus."
+        "La part de réponses justes selon la probabilité annoncée, et la plus grande probabilité : en moyenne "
+        f"{confiance.mean():.0%} sur des vêtements, {inconnue.mean():.0%} sur des inconnus."
     )
 
 
@@ -333,8 +379,7 @@ def afficher_fenetres(image, filtre, resultat):
         _dessiner_nombres(axe, image, cadre=(*place, *np.shape(filtre)), ecrire=False)
         poids = "bold" if somme == np.max(resultat) else "normal"
         axe.set_title(f"somme {somme:g}", fontsize=10, fontweight=poids)
-    sommes = ", ".join(f"{somme:g}" for somme in np.ravel(resultat))
-    montrer(f"Les {np.size(resultat)} positions du filtre sur l'image ; leurs sommes : {sommes}.")
+    montrer(f"Les positions du filtre sur l'image ; leurs sommes : {np.ravel(resultat).tolist()}.")
 
 
 def explorer_fenetres(image, filtre, resultat):
@@ -345,8 +390,7 @@ def explorer_fenetres(image, filtre, resultat):
         hauteur, largeur = np.shape(filtre)
         produits = image[ligne : ligne + hauteur, colonne : colonne + largeur] * filtre
         figure, axes = plt.subplots(1, 4, figsize=(11, 2.9), width_ratios=(5, 3, 3, 3))
-        titre = f"image, fenêtre n° {numero}"
-        _dessiner_nombres(axes[0], image, titre, (*place, hauteur, largeur))
+        _dessiner_nombres(axes[0], image, f"fenêtre n° {numero}", (*place, hauteur, largeur))
         _dessiner_nombres(axes[1], filtre, "× filtre")
         _dessiner_nombres(axes[2], produits, f"= produits, somme {produits.sum():g}")
         _dessiner_nombres(axes[3], resultat, "carte de caractéristiques", (*place, 1, 1))
@@ -364,87 +408,17 @@ def explorer_fenetres(image, filtre, resultat):
     ipywidgets.interact(voir, numero=curseur)
 
 
-# --- Le réseau -----------------------------------------------------------------------------------
-
-SANS_DIMENSION = ("Dropout", "BatchNormalization", "Activation", "ReLU", "Rescaling")
-PAR_LIGNE = 7  # au-delà, les noms des couches ne se liraient plus sur un écran de 1 280 pixels
-
-
-def dessiner_chaine(modele, titre=""):
-    """Dessine la chaîne des couches d'un réseau : une pile de cartes par couche, ses dimensions, ses paramètres.
-
-    `modele` : un réseau Keras, ou la liste de ses couches : (nom, forme de la sortie, nombre de paramètres).
-    """
-    note = ""
-    if not isinstance(modele, list):
-        couches = [("Entrée", modele.input_shape[1:], 0)]
-        couches += [(type(c).__name__, c.output.shape[1:], c.count_params()) for c in modele.layers]
-        modele = [couche for couche in couches if couche[0] not in SANS_DIMENSION]
-        if len(modele) < len(couches):
-            note = (
-                "Les couches qui ne changent pas les dimensions (Dropout…) ne sont pas dessinées."
-            )
-    lignes = -(-len(modele) // PAR_LIGNE)
-    n = -(-len(modele) // lignes)
-    figure, axes = plt.subplots(lignes, 1, figsize=(1.5 * n, 2.6 * lignes + 0.3), squeeze=False)
-    for axe in axes.flat:
-        axe.set(xlim=(-0.95, 1.5 * n - 0.55), ylim=(-1.5, 1.1), aspect="equal")
-        axe.axis("off")
-    for i, couche in enumerate(modele):
-        axe, x = axes.flat[i // n], 1.5 * (i % n)
-        _dessiner_couche(axe, x, *couche, cote_entree=modele[0][1][0])
-        if i:
-            fleche = {"arrowstyle": "->", "color": "0.3"}
-            axe.annotate("", (x - 0.6, 0), (x - 0.92, 0), arrowprops=fleche)
-    figure.supxlabel(note, fontsize=9, color="0.35")
-    figure.suptitle(titre)
-    formes = (f"{nom} {'×'.join(map(str, forme))}" for nom, forme, _ in modele)
-    montrer(f"Chaîne des couches du réseau, de gauche à droite : {', '.join(formes)}.")
-
-
-def _dessiner_couche(axe, x, nom, forme, parametres, cote_entree):
-    couleur = BLEU if "Conv" in nom else ORANGE if "Dense" in nom else "0.88"
-    if len(forme) == 3:
-        cote = 0.25 + 0.85 * forme[0] / cote_entree
-        n = round(1 + 2 * np.log2(forme[2]))  # 1, 6, 16, 128 cartes : pile de 1, 6, 9, 15
-        for k in reversed(range(n)):
-            coin = (x - cote / 2 + 0.03 * k, -cote / 2 + 0.03 * k)
-            bord = "white" if couleur == BLEU else "0.35"
-            axe.add_patch(Rectangle(coin, cote, cote, facecolor=couleur, edgecolor=bord))
-    else:
-        haut = 0.3 + 0.32 * np.log10(forme[0])
-        axe.add_patch(Rectangle((x - 0.09, -haut / 2), 0.18, haut, facecolor=couleur))
-    nom = nom if len(nom) < 16 else nom.replace("Pooling", "\nPooling")
-    axe.text(x, -0.85, nom, ha="center", va="center", fontsize=9, fontweight="bold")
-    texte = "×".join(map(str, forme))
-    if parametres:
-        texte += f"\n{parametres:,} param.".replace(",", " ")
-    axe.text(x, -1.08, texte, ha="center", va="top", fontsize=9)
-
-
-def afficher_cartes(cartes, titre="", maximum=16):
-    """Montre les premières cartes de caractéristiques d'une couche ; `cartes` (h, l, n), chacune à son échelle."""
-    n = min(maximum, cartes.shape[-1])
-    axes = _grille(-(-n // 8), 8, 1.1, 1.15)
-    for k, axe in zip(range(n), axes.flat, strict=False):
-        _poser(axe, cartes[..., k], cmap="viridis")
-    plt.suptitle(titre, fontsize=11)
-    montrer(f"{n} cartes de caractéristiques, chacune à sa propre échelle. {titre}")
-
-
 # --- Les photos -------------------------------------------------------------------------------------
 
 
 def afficher_etapes(etapes):
     """Montre côte à côte les étapes d'une préparation ; `etapes` : dict {nom: image PIL ou tableau}."""
-    axes = _grille(1, len(etapes), 2.1, 2.4)
+    _, axes = plt.subplots(1, len(etapes), figsize=(2.1 * len(etapes), 2.4), squeeze=False)
     for axe, (nom, etape) in zip(axes[0], etapes.items(), strict=True):
         tableau = np.asarray(etape)
-        hauteur, largeur = tableau.shape[:2]
-        maximum = 1 if tableau.dtype.kind == "f" else 255
-        _poser(axe, tableau, f"{nom}\n{largeur}×{hauteur}", vmin=0, vmax=maximum)
-        axe.set_axis_on()
-        axe.set(xticks=[], yticks=[])
+        titre = f"{nom}\n{tableau.shape[1]}×{tableau.shape[0]}"
+        vmax = 1 if tableau.dtype.kind == "f" else 255
+        _poser(axe, tableau, titre, cadre=True, vmin=0, vmax=vmax)
         axe.spines[:].set_visible(True)
     montrer(f"Les étapes de la préparation d'une photo : {', '.join(etapes)}.")
 
@@ -456,7 +430,7 @@ def afficher_lot(photos, entrees, titres, colonnes=6):
         ligne, colonne = 2 * (i // colonnes), i % colonnes
         _poser(axes[ligne, colonne], photo, _plier(titre, 24), 8)
         _poser(axes[ligne + 1, colonne], entree, vmin=0, vmax=1)
-    montrer(f"Des photos et, dessous, ce qu'en voit le réseau : {_quelques(titres)}.")
+    montrer(_resumer("Des photos et, dessous, ce qu'en voit le réseau :", titres))
 
 
 def bouton_envoi(traiter):
@@ -496,10 +470,9 @@ def afficher_occlusion(image, baisse):
     options = {"cmap": "Reds", "vmin": 0, "vmax": maximum, "alpha": 0.8 * positive / maximum}
     couleurs = droite.imshow(positive, **options)
     plt.colorbar(couleurs, ax=droite, label="baisse de probabilité")
-    ligne, colonne = np.unravel_index(np.argmax(baisse), baisse.shape)
     montrer(
-        "L'entrée du réseau et, en rouge, ce qui porte la réponse : cacher les pixels autour de la ligne "
-        f"{ligne}, colonne {colonne} baisse le plus la probabilité, de {baisse.max():.2f}."
+        "L'entrée du réseau et, en rouge, ce qui porte la réponse : la cacher baisse la probabilité de "
+        f"{baisse.max():.2f} au plus."
     )
 
 
@@ -521,8 +494,5 @@ def afficher_traitement(avant, apres, titre):
             axes[i + 2].hist(image[..., canal].ravel(), 64, **options)
         axes[i + 2].set(title=f"histogramme : {nom}", yticks=[])
     axes[2].legend(fontsize=8)
-    bornes = [f"de {x.min():.3g} à {x.max():.3g}" for x in (avant, apres)]
-    montrer(
-        f"Une photo avant et après « {titre} », et les histogrammes de ses trois canaux : valeurs {bornes[0]} avant, "
-        f"{bornes[1]} après."
-    )
+    bornes = " puis ".join(f"de {x.min():.3g} à {x.max():.3g}" for x in (avant, apres))
+    montrer(f"Une photo avant et après « {titre} », ses histogrammes ; valeurs {bornes}.")

@@ -9,18 +9,17 @@ import json
 import os
 import re
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
-from PIL import Image
 
 from outils import jeux
-from outils.catalogue import ANOMALIES, COLONNES, annoncer_autre_forme, non_vide, tableau
-from outils.fichiers import est_parasite, refuser_fichier
+from outils.catalogue import ANOMALIES, COLONNES, non_vide, tableau
+from outils.fichiers import dossiers_datas, est_parasite, refuser_fichier
 from outils.garde_robe import ecrire_hm
-from outils.lecture import EXTENSIONS, parasites
-from outils.preparation import FORMATS
-from outils.tableaux import lire_entete, trouver_csv, verifier_colonnes
+from outils.lecture import EXTENSIONS, mesurer_photos, parasites  # noqa: F401
+from outils.tableaux import annoncer_autre_forme, lire_entete, trouver_csv, verifier_colonnes
 
 CONCOURS = "h-and-m-personalized-fashion-recommendations"
 
@@ -51,6 +50,7 @@ PHOTOS_PUBLIEES = {nom: photos for nom, (_, photos) in _PUBLIES.items() if photo
 CLASSES = tuple(sorted(PHOTOS_PUBLIEES))  # l'ordre de Keras
 RARES = tuple(nom for nom in ARTICLES_PUBLIES if nom not in PHOTOS_PUBLIEES)
 REDUITES = tuple(PHOTOS_PUBLIEES)[:4]  # celles que les auteurs ont réduites à 5 000
+PLAN = "articles.csv, et images/010/0108775015.jpg, …"
 COLONNES_UTILES = ["article_id", "product_code", "product_type_name", "product_group_name"]
 
 
@@ -77,17 +77,15 @@ def lire_articles(dossier):
     Lève `DonneesInvalides` si le fichier manque, n'est pas du CSV, a une ligne trop longue, ou n'a pas les
     colonnes utiles.
     """
-    dossier, attendu = Path(dossier), "articles.csv, du CSV en UTF-8 de 25 colonnes"
-    remede = f"kaggle competitions download -c {CONCOURS} -f articles.csv, puis décompressez ce qui arrive."
+    dossier, attendu = Path(dossier), "articles.csv, 25 colonnes en UTF-8"
+    remede = f"kaggle competitions download -c {CONCOURS} -f articles.csv, puis décompressez."
     chemin = trouver_csv("articles.csv", [dossier] if dossier.is_dir() else [])
     if not chemin:
-        refuser_fichier(
-            dossier, "un dossier où il n'y a pas de fichier articles.csv", attendu, remede
-        )
-    textes = {"article_id": "object", "product_code": "object"}
+        refuser_fichier(dossier, "pas de fichier articles.csv", attendu, remede)
     lire_entete(chemin, COLONNES_UTILES, remede)
-    verifier_colonnes(chemin, remede)
+    verifier_colonnes(chemin, "ôtez ce qui est en trop, ou reprenez le fichier de Kaggle.")
     try:
+        textes = dict.fromkeys(("article_id", "product_code"), "object")
         articles = pd.read_csv(chemin, dtype=textes, encoding="utf-8")
     except ValueError as erreur:
         refuser_fichier(chemin, f"un fichier illisible ({str(erreur)[:120]})", attendu, remede)
@@ -98,18 +96,11 @@ def lire_articles(dossier):
 
 
 def sous_dossiers(dossier):
-    """Rend, triés, les noms des sous-dossiers d'`images` (« 010 », « 011 »…).
-
-    Lève `DonneesInvalides` s'il n'y a pas de sous-dossier `images`.
-    """
+    """Rend, triés, les noms des sous-dossiers d'`images` (« 010 »…) ; lève `DonneesInvalides` sans `images`."""
     images = Path(dossier) / "images"
     if not images.is_dir():
-        refuser_fichier(
-            dossier,
-            "un dossier sans sous-dossier « images »",
-            "images/010/0108775015.jpg, …",
-            "décompressez l'archive en entier, ou laissez ce catalogue de côté.",
-        )
+        remede = "décompressez l'archive en entier, ou laissez ce catalogue de côté."
+        refuser_fichier(dossier, "un dossier sans « images »", PLAN, remede)
     return sorted(e.name for e in os.scandir(images) if e.is_dir() and not est_parasite(e.name))
 
 
@@ -160,7 +151,7 @@ def completer(manifeste, anomalies, dossier):
     """Rend (manifeste, anomalies), avec les fichiers du système ; lève `DonneesInvalides` s'il ne reste rien."""
     restes = tableau(parasites(Path(dossier) / "images"), ANOMALIES)
     anomalies = pd.concat([anomalies, restes], ignore_index=True)
-    return non_vide(manifeste, anomalies, dossier, "articles.csv, et images/010/0108775015.jpg, …")
+    return non_vide(manifeste, anomalies, dossier, PLAN)
 
 
 def manifeste_hm(dossier):
@@ -171,19 +162,6 @@ def manifeste_hm(dossier):
     return completer(
         *joindre(lire_articles(dossier), lister_photos(dossier), str(dossier)), dossier
     )
-
-
-def mesurer_photos(chemins):
-    """Tableau (path, width, height, bytes) : lit les en-têtes seulement ; dimensions manquantes si illisible."""
-    lignes = []
-    for chemin in chemins:
-        try:
-            with Image.open(chemin, formats=FORMATS) as image:
-                taille = image.size
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            taille = (None, None)
-        lignes.append((str(chemin), *taille, os.path.getsize(chemin)))
-    return pd.DataFrame(lignes, columns=["path", "width", "height", "bytes"])
 
 
 # --- Fusionner, réduire ---------------------------------------------------------------------------
@@ -223,16 +201,11 @@ def verifier_acces_kaggle(dossier=None):
     droits = stat.S_IMODE(cle.stat().st_mode)
     if os.name == "posix" and droits & 0o077:
         return f"Clé lisible par d'autres (droits {droits:o}) : chmod 600 ~/.kaggle/kaggle.json"
-    try:
+    with suppress(OSError, ValueError, KeyError, TypeError):
         contenu = json.loads(cle.read_text(encoding="utf-8"))
-        entiere = all(isinstance(contenu[nom], str) and contenu[nom] for nom in ("username", "key"))
-    except (OSError, ValueError, KeyError, TypeError):
-        entiere = False
-    if not entiere:
-        return (
-            "kaggle.json est abîmé : refaites un jeton (Settings → API), et remplacez le fichier."
-        )
-    return "Clé en place, lisible de vous seul."
+        if all(isinstance(contenu[nom], str) and contenu[nom] for nom in ("username", "key")):
+            return "Clé en place, lisible de vous seul."
+    return "kaggle.json est abîmé : refaites un jeton (Settings → API), et remplacez le fichier."
 
 
 def obtenir_hm(dossier=None, n=6_000, largeur=240):
@@ -249,5 +222,5 @@ def obtenir_hm(dossier=None, n=6_000, largeur=240):
     if vrai := jeux.trouver("hm"):
         lire_articles(vrai)  # le labo le lira plus loin : une faute se dit ici
     else:
-        annoncer_autre_forme("articles.csv")
+        annoncer_autre_forme("articles.csv", dossiers_datas())
     return jeux.obtenir("hm", jumeau=dessiner)

@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+import os
 import re
 import tarfile
 import zipfile
@@ -58,9 +59,7 @@ class Jeu:
     reperes: tuple[tuple[str, ...], ...]
     adresses: tuple[str, ...] = ()
     somme: str | None = None  # de l'archive téléchargée
-    archives: tuple[
-        str, ...
-    ] = ()  # noms d'une archive posée à la main ; le premier, si on la télécharge
+    archives: tuple[str, ...] = ()  # noms possibles d'une archive ; le premier, si on la télécharge
     membre: str = ""  # motif d'un membre utile ; son groupe est le chemin où il est écrit
     minimum: dict = field(default_factory=dict)  # dossier → photos, au moins
     octets_max: int = 2**30  # une fois extrait
@@ -82,7 +81,13 @@ JEUX = {
         reperes=tuple((race,) for race in RACES),
         adresses=("http://vision.stanford.edu/aditya86/ImageNetDogs/images.tar",),
         somme="sha256:a443fc2f9a851aa1a7b8e4fa4af94b8459fce2c9f5a2f4dd4669cf9673a4ec58",
-        archives=("images.tar", "images.tar.gz", "images.tgz", "stanford-dogs*.zip"),
+        archives=(
+            "images.tar",
+            "images.tar.gz",
+            "images.tgz",
+            "stanford-dogs*.zip",
+            "archive*.zip",
+        ),
         membre=rf"(?:[^/]+/){{1,3}}((?:{'|'.join(RACES)})/n\d{{8}}_\d{{1,6}}\.jpg)",
         minimum=dict.fromkeys(RACES, 100),  # elles en ont environ 150
         octets_max=500 * 2**20,  # elles en font une vingtaine de millions
@@ -136,18 +141,29 @@ def trouver(nom):
         for place in jeu.places:
             for dossier in [datas] if place == "." else sorted(datas.glob(f"{place}/")):
                 # Un jumeau dessiné n'est jamais pris pour le vrai jeu.
-                if dossier.name.startswith("jumeau") or est_parasite(dossier.name):
+                parties = dossier.relative_to(datas).parts
+                if any(est_parasite(p) or p.startswith("jumeau") for p in parties):
                     continue
-                if any(all((dossier / r).exists() for r in groupe) for groupe in jeu.reperes):
+                if any(all(os.path.exists(dossier / r) for r in g) for g in jeu.reperes):
                     return chemin_relatif(dossier)
     return None
+
+
+def _est_du_jeu(archive, jeu):
+    if not archive.name.startswith("archive"):  # Kaggle appelle tout « archive.zip »
+        return True
+    try:
+        with zipfile.ZipFile(archive) as contenu:
+            return any(re.fullmatch(jeu.membre, nom) for nom in contenu.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def _archive_posee(jeu):
     for datas in dossiers_datas():
         for motif in jeu.archives:
             for chemin in sorted(datas.glob(motif)):
-                if chemin.is_file():
+                if chemin.is_file() and _est_du_jeu(chemin, jeu):
                     return chemin
     return None
 
@@ -252,7 +268,7 @@ def _preparer(nom, en_ligne):
             )
         posee = _archive_posee(jeu)
         archive = posee or telecharger(
-            jeu.adresses, destination.with_name(jeu.archives[0]), jeu.somme
+            jeu.adresses if en_ligne else (), destination.with_name(jeu.archives[0]), jeu.somme
         )
         try:
             extraire(archive, destination, jeu)

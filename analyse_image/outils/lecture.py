@@ -1,17 +1,21 @@
-"""Beaucoup de photos à la fois, sur plusieurs fils : vérifiées, comparées, lues."""
+"""Beaucoup de photos à la fois : vérifiées, comparées, mesurées, lues, rangées."""
 
 import hashlib
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 from tqdm.auto import tqdm
 
-from outils.fichiers import est_parasite, fichiers_sous
-from outils.preparation import PhotoIllisible, couleurs_carrees, ouvrir_photo
+from outils.fichiers import dossier_atomique, est_parasite, fichiers_sous
+from outils.photos import PhotoIllisible, formats_lisibles, ouvrir_photo
+from outils.preparation import couleurs_carrees
 
+JEUX = ("train", "validation", "test")
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
 PARASITE = "fichier du système, pas une donnée"  # .DS_Store, Thumbs.db…
 
@@ -39,7 +43,7 @@ def etat_photo(chemin):
         ouvrir_photo(chemin)
         return str(chemin), "bon", ""
     except PhotoIllisible as erreur:
-        return str(chemin), "mauvais", str(erreur).splitlines()[0].split(" : ", 1)[-1].rstrip(".")
+        return str(chemin), "mauvais", erreur.trouve
 
 
 def checkFileIsGood(directory):
@@ -87,3 +91,38 @@ def lire_images(chemins, cote=64):
 
     en_parallele(lire, range(len(chemins)), f"lecture en {cote}×{cote}")
     return images
+
+
+def mesurer_photos(chemins):
+    """Tableau (path, width, height, bytes) : lit les en-têtes seulement ; dimensions manquantes si illisible."""
+    lignes = []
+    for chemin in chemins:
+        try:
+            with Image.open(chemin, formats=formats_lisibles()) as image:
+                taille = image.size
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            taille = (None, None)
+        lignes.append((str(chemin), *taille, os.path.getsize(chemin)))
+    return pd.DataFrame(lignes, columns=["path", "width", "height", "bytes"])
+
+
+def ecrire_arborescence(manifeste, dossier):
+    """Range les photos dans `dossier/<split>/<class>/`, par lien physique ; rend leur nombre.
+
+    Un lien physique ne prend pas de place : c'est un second nom du même fichier (une copie, là où il n'y en a
+    pas). Les originaux restent où ils sont. Lève `FileExistsError` si `dossier` existe et n'est pas vide.
+    """
+    if set(manifeste["split"]) - set(JEUX):
+        raise ValueError("Certaines lignes n'ont pas de jeu : appelez d'abord `repartir`.")
+    with dossier_atomique(dossier) as provisoire:
+        for ligne in manifeste.to_dict("records"):
+            source = Path(ligne["path"])
+            cible = provisoire / ligne["split"] / ligne["class"] / source.name
+            cible.parent.mkdir(parents=True, exist_ok=True)
+            if cible.exists():  # deux photos du même nom, venues de dossiers différents
+                cible = cible.with_name(f"{source.parent.name}-{source.name}")
+            try:
+                os.link(source, cible)
+            except OSError:  # autre disque, ou système sans liens physiques
+                shutil.copyfile(source, cible)
+    return len(manifeste)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 
-from outils.fichiers import est_parasite, refuser_fichier
+from outils.fichiers import est_parasite, nom_court, refuser_fichier
 
 
 def _est_zip(chemin):
@@ -59,6 +59,14 @@ def trouver_csv(nom, dossiers):
             if not est_parasite(chemin.name) and (forme := _autre_forme(chemin, nom)):
                 refuser_fichier(chemin, forme[0], f"« {nom} », décompressé", forme[1])
     return None
+
+
+def annoncer_autre_forme(nom, dossiers):
+    """Affiche ce qui, dans ces dossiers ou juste dessous, donnerait le CSV `nom` : une archive, une copie…"""
+    for dossier in dossiers:
+        for chemin in sorted([*Path(dossier).glob("*"), *Path(dossier).glob("*/*")]):
+            if chemin.is_file() and (forme := _autre_forme(chemin, nom)):
+                print(f"⚠ « {nom_court(chemin)} » est {forme[0]} : {forme[1]}", flush=True)
 
 
 def _deguisement(debut):

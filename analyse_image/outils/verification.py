@@ -8,6 +8,7 @@ Ajouter une question : une fonction décorée par `@question("q8")`, qui reçoit
 """
 
 import sys
+import textwrap
 
 import numpy as np
 
@@ -44,13 +45,14 @@ def verifier(cle):
         noms = Noms(sys._getframe(1).f_globals)
         if cle not in QUESTIONS:
             raise Faux(f"question inconnue ; connues : {', '.join(sorted(QUESTIONS))}.")
-        print(f"✅ {cle} : {QUESTIONS[cle](noms)}")
+        reponse = f"✅ {cle} : {QUESTIONS[cle](noms)}"
     except Faux as probleme:
-        print(f"❌ {cle} : {probleme}")
+        reponse = f"❌ {cle} : {probleme}"
     except Exception as erreur:  # une réponse inattendue ne doit jamais arrêter le notebook
-        print(
-            f"❌ {cle} : votre réponse n'a pas la forme attendue ({type(erreur).__name__} : {erreur})."
-        )
+        forme = f"{type(erreur).__name__} : {erreur}"
+        reponse = f"❌ {cle} : votre réponse n'a pas la forme attendue ({forme})."
+    # Coupée entre les mots : une sortie de Jupyter coupe n'importe où.
+    print(textwrap.fill(reponse, 90, break_long_words=False, break_on_hyphens=False))
 
 
 def verifier_tableau(nom, valeur, forme=None, bornes=None, type_=None):
