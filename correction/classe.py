@@ -4,14 +4,13 @@ import contextlib
 import hashlib
 import json
 import os
-import sys
 import tempfile
 from pathlib import Path
 
 from tqdm import tqdm
 
-from correction import RACINE, execution, fournis, limites, mesures_modeles, rapport, soumissions
 from correction import bareme as baremes
+from correction import execution, files, fournis, limites, mesures_modeles, rapport, soumissions
 from correction import note as notes
 from correction.depot_git import depot_github
 from correction.ressemblances import marquer_photos_communes, signaler
@@ -60,26 +59,6 @@ def _illisible(soumission, raison):
     }
 
 
-def _lire(soumission, travail):
-    """Faits d'une remise, lus dans un processus limité."""
-    dossier = Path(travail) / soumission.cle
-    dossier.mkdir(parents=True, exist_ok=True)
-    demande, reponse = dossier / "demande.json", dossier / "faits.json"
-    demande.write_text(
-        json.dumps({**soumission.__dict__, "fournis": fournis.connus()}), encoding="utf-8"
-    )
-    fin = limites.lancer_borne(
-        [sys.executable, "-m", "correction.faits", demande, reponse, dossier],
-        duree=DUREE_LECTURE,
-        memoire=3 * limites.GO,
-        env={**os.environ, "PYTHONPATH": str(RACINE)},
-    )
-    if fin.code == 0 and reponse.is_file():
-        return json.loads(reponse.read_text(encoding="utf-8"))
-    dernieres = [ligne for ligne in fin.erreur.splitlines() if ligne.strip()][-1:]
-    return _illisible(soumission, fin.raison or f"la lecture a échoué ({''.join(dernieres)[:200]})")
-
-
 def _images_de_test():
     """(X_test, y_test, jumeau ?) : les images de test de Fashion-MNIST, ou leur jumeau dessiné."""
     _, (X_test, y_test) = donnees.charger_fashion_mnist()
@@ -110,17 +89,21 @@ def _mesurer_modeles(tous, travail, ouvriers, barre):
 
 
 def _lire_toutes(liste, travail, ouvriers):
-    with (
-        tqdm(total=len(liste), desc="Lecture", disable=not liste) as barre,
-        limites.equipe(ouvriers) as groupe,
-    ):
-
-        def lire(soumission):
-            faits = _lire(soumission, travail)
-            barre.update()
-            return faits
-
-        return list(groupe.map(lire, liste))
+    """Faits de chaque remise, lus dans des processus limités."""
+    par_cle = {s.cle: s for s in liste}
+    taches = [{**s.__dict__, "fournis": fournis.connus()} for s in liste]
+    with tqdm(total=len(liste), desc="Lecture", disable=not liste) as barre:
+        lus = files.traiter(
+            "correction.faits",
+            taches,
+            Path(travail),
+            lambda tache, raison: _illisible(par_cle[tache["cle"]], raison),
+            ouvriers,
+            DUREE_LECTURE,
+            3 * limites.GO,
+            avancer=barre.update,
+        )
+    return [lus[s.cle] for s in liste if s.cle in lus]
 
 
 def _executer_toutes(tous, travail, ouvriers, garder):

@@ -1,6 +1,6 @@
 """Les faits d'une remise : ce qu'elle contient, sans jugement. C'est le programme d'un processus limité.
 
-python -m correction.faits SOUMISSION.json FAITS.json DOSSIER_DE_TRAVAIL
+python -m correction.faits TACHES.json FAITS.jsonl : une ligne de faits par remise, dans l'ordre.
 """
 
 import json
@@ -103,6 +103,9 @@ def _toutes_les_questions(notebooks):
 
 
 if __name__ == "__main__":
-    limites.se_limiter(memoire=4 * limites.GO, secondes=120)
-    demande = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    Path(sys.argv[2]).write_text(json.dumps(etablir(demande, sys.argv[3])), encoding="utf-8")
+    limites.se_limiter(memoire=4 * limites.GO)
+    with open(sys.argv[2], "a", encoding="utf-8") as sortie:
+        for tache in json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")):
+            faits = etablir(tache, Path(tache["travail"]) / tache["cle"])
+            sortie.write(json.dumps(faits) + "\n")
+            sortie.flush()

@@ -22,6 +22,7 @@ class Constat:
     attendu: str
     ou: str
     bonus: bool = False
+    question: bool = False
 
     @property
     def points(self):
@@ -72,6 +73,7 @@ def _questions(r, bareme):
             "✅ affiché par verifier",
             f"{ou} ({source})",
             reglage.get("bonus", False),
+            question=True,
         )
 
 

@@ -1,5 +1,6 @@
 """Correction : la commande entière, et la nouvelle exécution de notebooks qui font tout pour mal finir."""
 
+import itertools
 import json
 import os
 import shutil
@@ -223,14 +224,19 @@ def test_noter_une_classe_puis_reprendre(classe, tmp_path, capsys, monkeypatch):
         return
     assert notes["Élise Tremblay"] == "100"
     # Relancée, la commande ne relit rien ; une remise changée est relue.
-    monkeypatch.setattr("correction.classe._lire", lambda s, t: pytest.fail(f"{s.nom} est relu"))
+    monkeypatch.setattr(
+        "correction.classe._lire_toutes",
+        lambda liste, *_: [pytest.fail(f"{s.nom} est relu") for s in liste],
+    )
     assert principal(["noter", str(classe), "--sortie", str(sortie)]) == 0
     assert "4 remise(s) inchangée(s)" in capsys.readouterr().out
     (classe / "vide" / "x.txt").write_text("x")
     relus = []
     monkeypatch.setattr(
-        "correction.classe._lire",
-        lambda s, t: relus.append(s.nom) or faits.etablir(s.__dict__, Path(t) / "x"),
+        "correction.classe._lire_toutes",
+        lambda liste, t, _: [
+            relus.append(s.nom) or faits.etablir(s.__dict__, Path(t) / "x") for s in liste
+        ],
     )
     assert principal(["noter", str(classe), "--sortie", str(sortie)]) == 0
     assert relus == ["vide"]
@@ -240,12 +246,14 @@ def test_une_lecture_qui_meurt_ne_coute_qu_une_remise(classe, tmp_path, monkeypa
     lancer = limites.lancer_borne
 
     def saboter(commande, **options):
-        demande = (
-            Path(commande[3]).read_text(encoding="utf-8") if "correction.faits" in commande else ""
-        )
-        if "vide" in json.loads(demande)["nom"] if demande else False:
-            return limites.Fin(None, "arrêté : plus de 150 s", 150, [])
-        return lancer(commande, **options)
+        if "correction.faits" not in commande:
+            return lancer(commande, **options)
+        taches = json.loads(Path(commande[3]).read_text(encoding="utf-8"))
+        avant = list(itertools.takewhile(lambda tache: tache["nom"] != "vide", taches))
+        Path(commande[3]).write_text(json.dumps(avant), encoding="utf-8")
+        fin = lancer(commande, **options)
+        meurt = limites.Fin(None, "arrêté : sans nouvelles depuis 150 s", 150, [])
+        return fin if len(avant) == len(taches) else meurt
 
     monkeypatch.setattr(limites, "lancer_borne", saboter)
     monkeypatch.setattr("correction.classe._mesurer_modeles", lambda *a: None)
