@@ -265,8 +265,10 @@ def test_checkfileisgood_compte_ce_que_le_systeme_a_laisse(dessine, tmp_path):
 
 AVERTIR = """
 import sys, warnings
-from outils import catalogue
+from pathlib import Path
+from outils import catalogue, fichiers
 photos, dessins = sys.argv[1:]
+fichiers.RACINE = Path(dessins)
 avant = list(warnings.filters)
 for _ in range(20):
     catalogue.checkFileIsGood(photos)
@@ -274,7 +276,6 @@ for _ in range(20):
     catalogue.lire_images([photos + "/a.jpg"] * 8)
 assert warnings.filters == avant, warnings.filters
 warnings.warn("on me voit")
-from pathlib import Path
 catalogue.obtenir_photos(en_ligne=False, jumeau=Path(dessins))
 """
 
