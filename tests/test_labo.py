@@ -455,7 +455,9 @@ def test_un_dossier_ou_l_on_ne_peut_pas_ecrire_est_dit_avant_d_executer(
     options = {"sur_place": True} if sur_place else {"dossier": impossible}
     assert labo.executer(["a"], **options) == 0
     affiche = capfd.readouterr().out
-    assert affiche.index(f"Impossible d'écrire dans « {impossible} »") < affiche.index("a.ipynb")
+    raison = "vous n'en avez pas le droit" if sur_place else "ce n'est pas un dossier"
+    debut = f"Impossible d'écrire dans « {impossible} » ({raison})"
+    assert affiche.index(debut) < affiche.index("a.ipynb")
     resultat = resultat_annonce(affiche)
     assert (
         impossible not in resultat.parents and str(resultat.parent) in affiche.split("a.ipynb")[0]
