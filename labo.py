@@ -6,6 +6,7 @@
 
 import argparse
 import ast
+import errno
 import hashlib
 import io
 import os
@@ -102,6 +103,14 @@ def nom_court(chemin):
 
 def annoncer(message):
     print(message, flush=True)
+
+
+def en_francais(erreur):
+    """Pourquoi le système a refusé de lire ou d'écrire, en français."""
+    refus = dict.fromkeys((errno.EACCES, errno.EPERM), "vous n'en avez pas le droit")
+    refus.update(dict.fromkeys((errno.EEXIST, errno.ENOTDIR), "ce n'est pas un dossier"))
+    refus.update({errno.ENOSPC: "le disque est plein", errno.EROFS: "il est en lecture seule"})
+    return refus.get(erreur.errno, erreur.strerror)
 
 
 def ecrire(chemin, contenu):
@@ -542,7 +551,7 @@ def dossier_de_sortie(voulu):
     except OSError as erreur:
         secours = Path(tempfile.mkdtemp(prefix="labos-sortie-"))
         annoncer(
-            f"Impossible d'écrire dans « {voulu} » ({erreur.strerror}) : "
+            f"Impossible d'écrire dans « {voulu} » ({en_francais(erreur)}) : "
             f"le résultat ira dans « {secours} »."
         )
         return secours
@@ -667,7 +676,8 @@ def tester(options):
     etapes = (
         ["ruff", "check"],
         ["ruff", "format", "--check"],
-        ["pytest", "--durations=15", *options],
+        # Deux à la fois, un fichier (un notebook) toujours d'un même côté ; « -n 0 » : un seul processus.
+        ["pytest", "-n2", "--dist=loadfile", "--no-loadscope-reorder", "--durations=15", *options],
     )
     for etape in etapes:
         annoncer(f"— {' '.join(etape)}")
@@ -796,7 +806,9 @@ def principal():
         return 1
     except OSError as erreur:
         nom = erreur.filename or RACINE
-        print(f"\nImpossible de lire ou d'écrire « {nom} » : {erreur.strerror}.", file=sys.stderr)
+        print(
+            f"\nImpossible de lire ou d'écrire « {nom} » : {en_francais(erreur)}.", file=sys.stderr
+        )
         return 1
     except KeyboardInterrupt:
         print("\nInterrompu. La même commande reprendra où il faut.", file=sys.stderr)

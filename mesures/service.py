@@ -92,9 +92,9 @@ def ecrire_modeles(dossier):
         ENTREE_COULEUR,
         ENTREE_GRISE,
         charger_modele,
-        exporter_modele,
         sauvegarder_modele,
     )
+    from service.exporter import exporter_modele
 
     couches = [layers.Input((64, 64, 3)), layers.Rescaling(2.0, offset=-1.0)]  # labo 4
     for rang, filtres in enumerate((24, 40, 80, 80, 128, 128)):

@@ -15,7 +15,7 @@ def demarrer(journal, **reglages):
     """Lance le service sur un port libre ; rend (processus, adresse) quand il est prêt."""
     port = port_libre()
     commande = [sys.executable, "-m", "uvicorn", "service.api:app", "--app-dir", "analyse_image"]
-    commande += ["--port", str(port), "--timeout-graceful-shutdown", "10"]
+    commande += ["--port", str(port), "--timeout-graceful-shutdown", "60"]
     with open(journal, "wb") as sortie:
         processus = subprocess.Popen(
             commande, cwd=RACINE, env=os.environ | reglages, stdout=sortie, stderr=subprocess.STDOUT
@@ -26,8 +26,8 @@ def demarrer(journal, **reglages):
 
 
 def attendre(processus, adresse):
-    """Revient quand `adresse` répond 200, quand le processus s'est arrêté, ou après une minute."""
-    fin = time.monotonic() + 60
+    """Revient quand `adresse` répond 200, quand le processus s'est arrêté, ou après cinq minutes."""
+    fin = time.monotonic() + 300
     while time.monotonic() < fin and processus.poll() is None:
         try:
             if httpx.get(adresse).status_code == 200:
@@ -39,6 +39,6 @@ def attendre(processus, adresse):
 def arreter(processus):
     processus.terminate()
     try:
-        processus.wait(20)
+        processus.wait(60)
     finally:
         processus.kill()

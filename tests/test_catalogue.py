@@ -265,29 +265,35 @@ def test_checkfileisgood_compte_ce_que_le_systeme_a_laisse(dessine, tmp_path):
 
 AVERTIR = """
 import sys, warnings
-from outils import catalogue
+from pathlib import Path
+from outils import catalogue, fichiers
+photos, dessins = sys.argv[1:]
+fichiers.RACINE = Path(dessins)
 avant = list(warnings.filters)
 for _ in range(20):
-    catalogue.checkFileIsGood(sys.argv[1])
-    catalogue.empreintes([sys.argv[1] + "/a.jpg"] * 8)
-    catalogue.lire_images([sys.argv[1] + "/a.jpg"] * 8)
+    catalogue.checkFileIsGood(photos)
+    catalogue.empreintes([photos + "/a.jpg"] * 8)
+    catalogue.lire_images([photos + "/a.jpg"] * 8)
 assert warnings.filters == avant, warnings.filters
 warnings.warn("on me voit")
+catalogue.obtenir_photos(en_ligne=False, jumeau=Path(dessins))
 """
 
 
-def test_verifier_des_photos_ne_coupe_pas_les_avertissements(dessine, tmp_path):
+def test_apres_des_photos_verifiees_les_annonces_arrivent_encore(dessine, tmp_path, monkeypatch):
     bonne = next((dessine / "images").iterdir()).read_bytes()
     for nom in "abcdefgh":
         (tmp_path / f"{nom}.jpg").write_bytes(bonne if nom < "e" else bonne[:700])
+    monkeypatch.setenv("LABO_DATAS", str(tmp_path / "vide"))
     neuf = subprocess.run(
-        [sys.executable, "-c", AVERTIR, str(tmp_path)],
+        [sys.executable, "-c", AVERTIR, str(tmp_path), str(dessine)],
         cwd=Path(catalogue.__file__).parents[1],
         capture_output=True,
         encoding="utf-8",
     )
     assert neuf.returncode == 0, neuf.stderr
     assert "on me voit" in neuf.stderr
+    assert "⚠ DONNÉES DESSINÉES" in neuf.stdout
 
 
 def test_checkfileisgood_refuse_un_dossier_absent(tmp_path):

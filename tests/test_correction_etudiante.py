@@ -13,11 +13,12 @@ import pytest
 import remises
 from test_correction import BAREME, MODELE, manques, parts
 
-from correction import etudiante, faits, note
+from correction import etudiante, execution, faits, note
 from outils import hm, verification, voisins
 from outils.verification import verifier
 
 NOTEBOOKS = ("classification.ipynb", "test_model.ipynb")
+OBLIGATOIRES = {cle for cle, q in BAREME["questions"].items() if "labo" not in q}
 
 
 def corrige(nom):
@@ -56,9 +57,7 @@ def test_le_corrige_a_tous_les_points(tmp_path):
     dossier = remises.copier_modele(remises.labos_resolus(tmp_path / "corrige"))
     b = bulletin(dossier, tmp_path)
     assert manques(b) == {} and b.note == 100
-    assert set(BAREME["questions"]) <= set(parts(b)), (
-        "les questions comptent pour qui part de nos labos"
-    )
+    assert set(parts(b)) >= OBLIGATOIRES, "les questions comptent pour qui part de nos labos"
 
 
 def test_la_version_etudiante_rendue_telle_quelle_ne_vaut_presque_rien(depot, tmp_path):
@@ -101,6 +100,20 @@ def test_une_question_fausse_ou_effacee_ne_donne_rien(tmp_path):
     assert manques(bulletin(dossier, tmp_path)) == {"q2": 0, "q3": 0, "q4": 0}
 
 
+def test_un_commentaire_et_une_phrase_imprimee_ne_repondent_pas(tmp_path):
+    def forger(notebook, nom):
+        for cellule in notebook["cells"]:
+            if cellule["id"].startswith("verifier-"):
+                cle = cellule["id"].removeprefix("verifier-")
+                faux = f'# verifier("{cle}")\nprint("✅ {cle} : juste")'
+                cellule["source"] = source(cellule).replace(f'verifier("{cle}")', faux)
+                cellule["outputs"] = [remises.flux(f"✅ {cle} : juste\n")]
+        return notebook
+
+    dossier = remises.copier_modele(remises.labos_resolus(tmp_path / "r", forger))
+    assert set(manques(bulletin(dossier, tmp_path))) == OBLIGATOIRES
+
+
 def test_une_question_d_un_autre_labo_se_compte_aussi(tmp_path):
     dossier = remises.copier_modele(remises.labos_resolus(tmp_path / "r"))
     cellule = ('verifier("labo3-q1")', [remises.flux("✅ labo3-q1 : dix moyennes.\n")])
@@ -122,12 +135,14 @@ def test_la_nouvelle_execution_passe_avant_les_sorties_remises(tmp_path):
     f["modele"] = MODELE
     f["execution"] = {
         "classification": {
-            "questions": {"q1": "juste", "q2": "faux"},
+            "questions": {"q1": ["juste", "les neuf sommes."], "q2": ["faux", "3 images"]},
             "remarques": ["Cellule 3 : oups"],
-        }
+        },
+        "test_model": {"questions": {"q6": ["juste", ""], "q7": ["juste", ""]}},
     }
     b = note.noter(f, BAREME)
     assert manques(b) == {"q2": 0, "q3": 0, "q4": 0, "q5": 0}
+    assert next(c.trouve for c in b.constats if c.cle == "q2") == "faux : 3 images"
     assert dict(b.remarques)["Nouvelle exécution, classification.ipynb"] == "Cellule 3 : oups"
 
 
@@ -154,19 +169,15 @@ def test_ni_solution_ni_sortie_et_les_memes_identifiants(depot, nom):
 
 def test_chaque_question_a_sa_cellule_son_bareme_et_sa_verification():
     trouvees = {}
-    for nom in NOTEBOOKS:
-        for cellule in (c for c in corrige(nom)["cells"] if c["cell_type"] == "code"):
-            for cle in re.findall(r'verifier\("([\w-]+)"\)', source(cellule)):
-                trouvees[cle] = nom.removesuffix(".ipynb")
-                assert any(f"✅ {cle} :" in "".join(s.get("text", "")) for s in cellule["outputs"])
-    assert trouvees == {cle: q["labo"] for cle, q in BAREME["questions"].items()}
-    # Les questions des autres labos ne sont pas notées ; chacune a sa cellule, et réciproquement.
     for chemin in (remises.RACINE / "analyse_image").glob("*.ipynb"):
-        for cellule in json.loads(chemin.read_text(encoding="utf-8"))["cells"]:
-            trouvees |= dict.fromkeys(
-                re.findall(r'verifier\("([\w-]+)"\)', source(cellule)), chemin.stem
-            )
-    assert set(trouvees) == set(verification.QUESTIONS)
+        for cellule in (c for c in corrige(chemin.name)["cells"] if c["cell_type"] == "code"):
+            for cle in re.findall(r'verifier\("([\w-]+)"\)', source(cellule)):
+                trouvees[cle] = chemin.stem
+                assert any(f"✅ {cle} :" in "".join(s.get("text", "")) for s in cellule["outputs"])
+    assert set(trouvees) == set(verification.QUESTIONS) == set(BAREME["questions"])
+    for cle, question in BAREME["questions"].items():  # « labo » : ceux qui sont facultatifs
+        facultatif = trouvees[cle] not in execution.EXECUTES
+        assert question.get("labo") == (trouvees[cle] if facultatif else None), cle
 
 
 def test_le_depot_est_pret_a_pousser(depot):

@@ -1,5 +1,6 @@
 """Le dépôt lui-même : notebooks fournis, adresse publique, fichiers suivis par git."""
 
+import ast
 import json
 import re
 import shlex
@@ -183,7 +184,9 @@ def test_les_commandes_du_readme_existent():
     readme = RACINE / "README.md"
     if not readme.exists():
         pytest.skip("pas encore de README.md")
-    commandes = re.findall(r"(?:python3?|py) labo\.py([^\n`»|]*)", readme.read_text("utf-8"))
+    textes = [readme, RACINE / "CONTRIBUTING.md", RACINE / "datas" / "LISEZMOI.md"]
+    texte = "\n".join(chemin.read_text("utf-8") for chemin in textes)
+    commandes = re.findall(r"(?:python3?|py) labo\.py([^\n`»|]*)", texte)
     assert commandes, "le README ne dit pas comment lancer les labos"
     for commande in commandes:
         labo.lire_arguments(shlex.split(commande, comments=True))
@@ -196,6 +199,39 @@ def git(*arguments, dossier=RACINE):
         )
     except FileNotFoundError:
         pytest.skip("git n'est pas installé")
+
+
+def contribuer():
+    """(la carte, dans l'ordre ; les lignes du tableau « Où changer une ligne ») de CONTRIBUTING.md."""
+    carte, suite = (RACINE / "CONTRIBUTING.md").read_text("utf-8").split("## Où changer une ligne")
+    noms = [ligne.split("|")[1] for ligne in carte.splitlines() if ligne.startswith("| `")]
+    lignes = [ligne for ligne in suite.split("## ")[0].splitlines() if "`" in ligne]
+    return re.findall(r"`(\w+)`", " ".join(noms)), [ligne.split("|") for ligne in lignes]
+
+
+def test_la_carte_nomme_chaque_outil_et_les_imports_descendent():
+    carte, _ = contribuer()
+    outils = {chemin.stem: chemin for chemin in (RACINE / "analyse_image/outils").glob("*.py")}
+    assert sorted(carte) == sorted(outils.keys() - {"__init__"})
+    for rang, nom in enumerate(carte):
+        importes = set()
+        for noeud in ast.walk(ast.parse(outils[nom].read_text("utf-8"))):
+            if isinstance(noeud, ast.ImportFrom) and noeud.module == "outils":
+                importes |= {alias.name for alias in noeud.names}
+            elif isinstance(noeud, ast.ImportFrom) and noeud.module.startswith("outils."):
+                importes.add(noeud.module.removeprefix("outils."))
+        assert importes <= set(carte[:rang]), nom
+
+
+def test_ce_que_contribuer_dit_de_chercher_est_dans_le_fichier_dit():
+    _, lignes = contribuer()
+    assert len(lignes) > 5
+    for _, quoi, fichiers, mots, _ in lignes:
+        chemins = [RACINE / nom for nom in re.findall(r"`([^`]+)`", fichiers)]
+        chemins = [c if c.exists() else RACINE / "analyse_image/outils" / c.name for c in chemins]
+        contenu = "".join(chemin.read_text("utf-8") for chemin in chemins)
+        for mot in re.findall(r"`([^`]+)`", mots):
+            assert mot in contenu, f"{quoi} : « {mot} » n'est pas dans {fichiers}"
 
 
 def test_le_depot_a_la_forme_annoncee():

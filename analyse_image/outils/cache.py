@@ -21,7 +21,8 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from outils.fichiers import DonneesInvalides, ecriture_atomique, nom_court, refuser_fichier, verrou
-from outils.preparation import PhotoIllisible, couleurs_carrees
+from outils.photos import PhotoIllisible
+from outils.preparation import couleurs_carrees
 
 FICHE = "cache.json"  # ce que le cache contient, ou contiendra
 
@@ -34,7 +35,7 @@ def _en_jpeg(chemin, cote, qualite):
     try:
         pixels = couleurs_carrees(chemin, cote, cote_utile=cote)
     except PhotoIllisible as erreur:
-        return None, str(erreur).splitlines()[0].split(" : ", 1)[-1].rstrip(".")
+        return None, erreur.trouve
     tampon = io.BytesIO()
     Image.fromarray(pixels).save(tampon, "JPEG", quality=qualite)
     return tampon.getvalue(), None

@@ -5,16 +5,9 @@ import os
 import re
 import shutil
 import tempfile
-import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-    import msvcrt
 
 RACINE = Path(__file__).resolve().parents[2]
 
@@ -246,32 +239,6 @@ def dossier_atomique(dossier):
 # --- Un seul programme à la fois -------------------------------------------------------------------
 
 
-def _verrouiller(fichier):
-    """Vrai si le verrou est pris, faux s'il est à un autre programme."""
-    try:
-        if fcntl:
-            fcntl.flock(fichier, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        else:
-            msvcrt.locking(fichier.fileno(), msvcrt.LK_NBLCK, 1)
-    except OSError as erreur:
-        # Un système de fichiers sans verrou (certains partages) : chacun pour soi.
-        return erreur.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
-    return True
-
-
-def _ouvrir_temoin(temoin):
-    try:
-        temoin.parent.mkdir(parents=True, exist_ok=True)
-        fichier = os.fdopen(os.open(temoin, os.O_RDWR | os.O_CREAT), "r+b")
-    except PermissionError:
-        if not temoin.exists():
-            raise
-        return open(temoin, "r+b")  # d'un autre compte, dans un dossier partagé
-    with suppress(OSError):
-        temoin.chmod(0o666)  # ces autres comptes doivent pouvoir attendre leur tour
-    return fichier
-
-
 @contextmanager
 def verrou(chemin):
     """Réserve `chemin` à ce programme ; un autre noyau qui le prépare est attendu, et c'est affiché.
@@ -279,36 +246,26 @@ def verrou(chemin):
     Le verrou disparaît avec le programme qui le tient, même tué. Lève `OSError`, avec un message en
     français, si le dossier n'est pas inscriptible.
     """
+    import filelock
+
     chemin = Path(chemin)
-    temoin = chemin.with_name(f".{chemin.name}.verrou")
-    while True:
+    # 0o666 : dans un dossier partagé, les autres comptes doivent pouvoir attendre leur tour.
+    serrure = filelock.FileLock(chemin.with_name(f".{chemin.name}.verrou"), mode=0o666)
+    try:
+        chemin.parent.mkdir(parents=True, exist_ok=True)
         try:
-            fichier = _ouvrir_temoin(temoin)
-        except OSError as erreur:
-            raise _ecriture_impossible(chemin, erreur) from erreur
-        try:
-            while not _verrouiller(fichier):
-                _dire_une_fois(f"Un autre programme prépare « {nom_court(chemin)} » : on l'attend.")
-                time.sleep(0.1)
-            # Celui qui le tenait a pu effacer le témoin : le nôtre ne protégerait plus rien.
-            if os.path.samestat(os.fstat(fichier.fileno()), temoin.stat()):
-                break
-        except FileNotFoundError:
-            pass
-        except BaseException:
-            fichier.close()
-            raise
-        fichier.close()
+            serrure.acquire(timeout=0)
+        except filelock.Timeout:
+            _dire_une_fois(f"Un autre programme prépare « {nom_court(chemin)} » : on l'attend.")
+            serrure.acquire(poll_interval=0.1)
+    except NotImplementedError:
+        pass  # un partage sans verrou : chacun pour soi
+    except OSError as erreur:
+        raise _ecriture_impossible(chemin, erreur) from erreur
     try:
         yield
     finally:
-        with suppress(OSError):
-            if fcntl:  # avant de rendre le verrou ; Windows n'efface que ce qui est fermé
-                temoin.unlink()
-        fichier.close()
-        with suppress(OSError):
-            if not fcntl:  # si un autre l'a déjà ouvert, c'est lui qui l'effacera
-                temoin.unlink()
+        serrure.release()
 
 
 # --- Télécharger -----------------------------------------------------------------------------------

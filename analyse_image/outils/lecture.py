@@ -12,7 +12,8 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from outils.fichiers import dossier_atomique, est_parasite, fichiers_sous
-from outils.preparation import FORMATS, PhotoIllisible, couleurs_carrees, ouvrir_photo
+from outils.photos import PhotoIllisible, formats_lisibles, ouvrir_photo
+from outils.preparation import couleurs_carrees
 
 JEUX = ("train", "validation", "test")
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
@@ -42,7 +43,7 @@ def etat_photo(chemin):
         ouvrir_photo(chemin)
         return str(chemin), "bon", ""
     except PhotoIllisible as erreur:
-        return str(chemin), "mauvais", str(erreur).splitlines()[0].split(" : ", 1)[-1].rstrip(".")
+        return str(chemin), "mauvais", erreur.trouve
 
 
 def checkFileIsGood(directory):
@@ -97,7 +98,7 @@ def mesurer_photos(chemins):
     lignes = []
     for chemin in chemins:
         try:
-            with Image.open(chemin, formats=FORMATS) as image:
+            with Image.open(chemin, formats=formats_lisibles()) as image:
                 taille = image.size
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             taille = (None, None)

@@ -6,8 +6,6 @@ fabrication de Fashion-MNIST (Xiao, Rasul et Vollgraf, 2017) : vêtement détour
 28 pixels, clair sur fond noir. Vers un réseau en couleurs (labo 4), un seul : `preparer_couleur`.
 """
 
-import difflib
-import io
 import os
 import warnings
 from dataclasses import dataclass, field
@@ -15,7 +13,20 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFilter
+
+from outils.fichiers import Refus
+
+# Les labos et le service prennent ces noms d'ici.
+from outils.photos import (  # noqa: F401
+    COTE_MIN,
+    COTE_UTILE,
+    PhotoDemesuree,
+    PhotoIllisible,
+    ouvrir_photo,
+    refuser_photo,
+    sur_blanc,
+)
 
 # --- Le chemin de l'énoncé ---------------------------------------------------------------------------
 
@@ -52,299 +63,6 @@ def normalize_pixels(img):
     return ((255 - np.asarray(img, dtype=np.float32)) / 255).astype(np.float32)
 
 
-# --- Ouvrir une photo, quelle qu'elle soit -------------------------------------------------------------
-
-# Les remarques de Pillow, en anglais, sur des photos que nous savons ouvrir ou refuser nous-mêmes. Une fois
-# pour toutes : `warnings.catch_warnings` dans un fil peut couper les avertissements de tout le programme.
-for _genre in (UserWarning, Image.DecompressionBombWarning):
-    warnings.filterwarnings("ignore", category=_genre, module=r"PIL\.")
-
-FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF")
-FORMATS_ANNONCES = "JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF"
-OCTETS_MAX = 30 * 2**20
-PIXELS_MAX = 60_000_000
-COTE_MIN, RAPPORT_MAX = 8, 20
-COTE_UTILE = 1024  # au-delà, les pixels ne servent plus à rien pour une entrée de 28 × 28
-
-_SIGNATURES = (  # ce qu'on trouve souvent sous une extension d'image, et le remède
-    (b"%PDF", "un document PDF", "exportez la page en PNG"),
-    (b"PK\x03\x04", "une archive ZIP ou un document de bureautique", "extrayez-en l'image"),
-    (b"8BPS", "un document Photoshop", "exportez-le en PNG ou JPEG"),
-    (b"\x1f\x8b", "une archive gzip", "décompressez-la"),
-)
-
-
-class PhotoIllisible(ValueError):
-    """La photo ne peut pas devenir une entrée : le message dit laquelle, pourquoi et que faire."""
-
-
-class PhotoDemesuree(PhotoIllisible):
-    """La photo a trop de pixels : elle n'est pas décodée."""
-
-
-class PhotoDouteuse(UserWarning):
-    """La photo donne une entrée, mais probablement trompeuse : le message dit pourquoi et que faire."""
-
-
-def _refuser(nom, trouve, attendu, remede, erreur=PhotoIllisible):
-    fin = "" if remede.endswith("?") else "."
-    raise erreur(f"« {nom} » : {trouve}.\n  Attendu : {attendu}.\n  Remède : {remede}{fin}")
-
-
-def _lire_octets(source):
-    """Rend (octets, nom) d'un chemin, d'octets ou d'un fichier ouvert ; lève `PhotoIllisible`."""
-    attendu = f"une image ({FORMATS_ANNONCES}) de {OCTETS_MAX // 2**20} Mo au plus"
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        octets, nom = bytes(source), "image reçue"
-    elif hasattr(source, "read"):
-        nom = Path(str(getattr(source, "name", "") or "image reçue")).name
-        octets = source.read(OCTETS_MAX + 1)
-        if not isinstance(octets, bytes):
-            _refuser(
-                nom, "fichier ouvert en mode texte", attendu, "ouvrez-le avec open(chemin, 'rb')"
-            )
-    elif isinstance(source, (str, os.PathLike)):
-        chemin = Path(source)
-        nom = chemin.name or str(source)
-        if str(source).startswith(("http:/", "https:/")):
-            _refuser(
-                nom, "c'est une adresse web", attendu, "téléchargez l'image, puis donnez son chemin"
-            )
-        _verifier_chemin(chemin, nom, attendu)
-        try:
-            with chemin.open("rb") as fichier:
-                octets = fichier.read(OCTETS_MAX + 1)
-        except OSError as erreur:
-            raison = erreur.strerror or str(erreur)
-            _refuser(nom, f"fichier impossible à lire ({raison})", attendu, "vérifiez ses droits")
-    else:
-        raise TypeError(
-            "Photo attendue : chemin, octets, fichier ouvert ou image PIL ; "
-            f"reçu : {type(source).__name__}."
-        )
-    if not octets:
-        _refuser(nom, "fichier vide (0 octet)", attendu, "téléchargez ou copiez de nouveau l'image")
-    if len(octets) > OCTETS_MAX:
-        _refuser(nom, "fichier trop lourd", attendu, "réduisez l'image ou enregistrez-la en JPEG")
-    return octets, nom
-
-
-def _images_de(dossier):
-    suffixes = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".heic"}
-    try:
-        return sorted(f.name for f in dossier.iterdir() if f.suffix.lower() in suffixes)
-    except OSError:
-        return []
-
-
-def _verifier_chemin(chemin, nom, attendu):
-    try:
-        dossier, existe = chemin.is_dir(), chemin.exists()
-    except (OSError, ValueError):  # nom trop long, caractère nul…
-        dossier = existe = False
-    if dossier:
-        images = _images_de(chemin)
-        contenu = (
-            f"il contient : {', '.join(images[:5])}" if images else "il ne contient pas d'image"
-        )
-        _refuser(nom, f"c'est un dossier ({contenu})", attendu, "donnez le chemin d'une image")
-    if not existe:
-        parent = chemin.parent
-        if not parent.is_dir():
-            trouve = f"fichier introuvable, car le dossier « {parent} » n'existe pas"
-            _refuser(
-                nom,
-                trouve,
-                attendu,
-                f"corrigez le chemin (dossier courant : « {Path.cwd().name} »)",
-            )
-        images = _images_de(parent)
-        minuscules = {image.lower(): image for image in images}
-        proches = difflib.get_close_matches(nom.lower(), minuscules, n=3, cutoff=0.7)
-        proches = [minuscules[p] for p in proches]
-        if proches:
-            remede = f"vouliez-vous dire {' ou '.join(f'« {p} »' for p in proches)} ?"
-        elif images:
-            remede = f"choisissez parmi : {', '.join(images[:5])}"
-        else:
-            remede = "copiez l'image dans ce dossier ou corrigez le chemin"
-        _refuser(
-            nom, f"fichier introuvable dans le dossier « {parent.resolve().name} »", attendu, remede
-        )
-
-
-def _refuser_inconnu(octets, nom, annonces):
-    """Les octets ne sont pas d'un format admis : dit ce que c'est vraisemblablement."""
-    attendu = f"une image {annonces}"
-    debut = octets[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
-    bas = debut.lower()
-    if octets[4:8] == b"ftyp" and octets[8:11] in (b"hei", b"hev", b"mif", b"msf"):
-        _refuser(
-            nom,
-            "photo HEIC (format des iPhone), que ce poste ne sait pas lire",
-            attendu,
-            "exportez-la en JPEG, ou installez l'extension : pip install pillow-heif",
-        )
-    if b"<svg" in bas:
-        _refuser(nom, "dessin vectoriel SVG", attendu, "exportez-le en PNG")
-    if bas.startswith((b"<!doctype html", b"<html", b"<head")):
-        remede = "dans le navigateur, clic droit sur l'image, puis « Enregistrer l'image sous… »"
-        _refuser(nom, "c'est une page web, pas une image", attendu, remede)
-    for signature, trouve, remede in _SIGNATURES:
-        if octets.startswith(signature):
-            _refuser(nom, f"c'est {trouve}, pas une image", attendu, remede)
-    try:
-        debut[:500].decode("utf-8")
-        trouve = (
-            "c'est du texte, pas une image (extension trompeuse ?)" if b"\0" not in debut else None
-        )
-    except UnicodeDecodeError:
-        trouve = None
-    trouve = trouve or "format d'image non reconnu, ou début du fichier abîmé"
-    _refuser(nom, trouve, attendu, "téléchargez de nouveau l'image, ou convertissez-la en PNG")
-
-
-def _brancher_heic():
-    try:
-        import pillow_heif
-    except ImportError:
-        return ()
-    pillow_heif.register_heif_opener()
-    return ("HEIF",)
-
-
-def _vers_8_bits(img):
-    """Ramène les modes I;16, I et F à L sans écrêter : l'échelle suit la profondeur réellement employée."""
-    if img.mode.startswith(
-        "I;16"
-    ):  # une table : huit fois moins de mémoire que des nombres à virgule
-        valeurs = np.asarray(img)
-        echelle = next(m for m in (1, 255, 4095, 65535) if valeurs.max() <= m)
-        table = np.round(np.arange(65536) * (255 / echelle)).clip(0, 255).astype(np.uint8)
-        return Image.fromarray(table[valeurs])
-    valeurs = np.asarray(img, dtype=np.float64)
-    valeurs = np.nan_to_num(valeurs, nan=0.0, posinf=0.0, neginf=0.0)
-    bas, haut = valeurs.min(), valeurs.max()
-    if bas < 0 or haut > 65535:
-        valeurs = (valeurs - bas) / (haut - bas)
-    elif haut > 1:
-        valeurs = valeurs / next(m for m in (255, 4095, 65535) if haut <= m)
-    return Image.fromarray(np.round(valeurs * 255).astype(np.uint8))
-
-
-def _vers_rvb(img):
-    """Rend l'image en RGB, ou en RGBA si elle porte une transparence."""
-    if img.mode.startswith("I") or img.mode == "F":
-        return _vers_8_bits(img).convert("RGB")
-    if img.mode == "LAB":
-        lab = np.asarray(img).astype(np.uint8)
-        lab[..., 1:] ^= 0x80  # Pillow : a et b signés ; OpenCV : décalés de 128
-        return Image.fromarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))
-    mode = "RGBA" if img.has_transparency_data else "RGB"
-    return img if img.mode == mode else img.convert(mode)
-
-
-def ouvrir_photo(source, formats=FORMATS, pixels_max=PIXELS_MAX, cote_utile=COTE_UTILE):
-    """Ouvre une photo, droite (EXIF), en image PIL RGB ou RGBA de 1 024 pixels de côté au plus.
-
-    `source` : chemin, octets, fichier ouvert en binaire, ou image PIL. Seule la première image d'un GIF
-    compte. `cote_utile` : un JPEG est décodé directement deux, quatre ou huit fois plus petit tant que
-    chacun de ses côtés garde ce nombre de pixels. Lève `PhotoIllisible` (message en français) si la photo
-    manque, est vide, tronquée, d'un format non admis, démesurée (`PhotoDemesuree` : plus de `pixels_max`,
-    vérifiés avant décodage) ou filiforme.
-    """
-    if isinstance(source, Image.Image):
-        nom, img = Path(str(getattr(source, "filename", "") or "image reçue")).name, source
-        _verifier_taille(img.size, nom, pixels_max)
-        img = _charger(img, nom, sur_place=False)
-    else:
-        octets, nom = _lire_octets(source)
-        img = _decoder(octets, nom, formats, pixels_max, cote_utile)
-    img = _vers_rvb(img)
-    if max(img.size) > COTE_UTILE:
-        facteur = COTE_UTILE / max(img.size)
-        taille = [max(1, round(c * facteur)) for c in img.size]
-        img = img.resize(taille, Image.Resampling.BOX, reducing_gap=2)
-    return img
-
-
-def _refuser_demesuree(nom, trouve, pixels_max):
-    attendu = f"{pixels_max // 10**6} millions de pixels au plus"
-    _refuser(nom, trouve, attendu, "réduisez l'image avant de la donner", PhotoDemesuree)
-
-
-def _verifier_taille(taille, nom, pixels_max):
-    largeur, hauteur = taille
-    if largeur * hauteur > pixels_max:
-        _refuser_demesuree(nom, f"{largeur} × {hauteur} pixels, image démesurée", pixels_max)
-    if max(taille) > RAPPORT_MAX * min(taille):
-        _refuser(
-            nom,
-            f"{largeur} × {hauteur} pixels, image filiforme",
-            f"un côté au plus {RAPPORT_MAX} fois plus long que l'autre",
-            "recadrez l'image autour du vêtement",
-        )
-    if min(taille) < COTE_MIN:
-        _refuser(
-            nom,
-            f"{largeur} × {hauteur} pixels, trop petit pour reconnaître un vêtement",
-            f"{COTE_MIN} pixels au moins de chaque côté",
-            "prenez l'image d'origine plutôt qu'une vignette",
-        )
-
-
-def _decoder(octets, nom, formats, pixels_max, cote_utile):
-    """Décode des octets en image PIL droite ; refuse avant décodage ce qui est démesuré."""
-    annonces = FORMATS_ANNONCES if formats == FORMATS else ", ".join(formats)
-    formats = list(formats)
-    if octets[4:8] == b"ftyp" and annonces == FORMATS_ANNONCES:
-        formats += _brancher_heic()
-    try:
-        img = Image.open(io.BytesIO(octets), formats=formats)
-    except Image.DecompressionBombError:
-        _refuser_demesuree(nom, "image démesurée, décodage refusé", pixels_max)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
-        _refuser_inconnu(octets, nom, annonces)
-    _verifier_taille(img.size, nom, pixels_max)
-    if img.format in ("JPEG", "MPO"):
-        img.draft(None, (cote_utile, cote_utile))  # décodage réduit : 12 Mpx en peu de temps
-    return _charger(img, nom)
-
-
-def _charger(img, nom, sur_place=True):
-    """Décode les pixels et remet l'image droite ; refuse une image incomplète.
-
-    `sur_place` : sans copie (100 Mo de moins pour 25 mégapixels), ce qui change l'image reçue.
-    """
-    try:
-        img.load()
-        return ImageOps.exif_transpose(img, in_place=sur_place) or img
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        IndexError,
-        TypeError,
-        MemoryError,
-    ):
-        _refuser(
-            nom,
-            f"image {img.format or ''} tronquée ou abîmée",
-            "un fichier complet",
-            "téléchargez ou copiez de nouveau l'image",
-        )
-
-
-def sur_blanc(photo):
-    """Image PIL RGB : une photo RGBA est posée sur du blanc."""
-    if photo.mode == "RGB":
-        return photo
-    blanc = Image.new("RGBA", photo.size, "white")
-    blanc.alpha_composite(photo)
-    return blanc.convert("RGB")
-
-
 # --- Le chemin des photos en couleurs -------------------------------------------------------------------
 
 
@@ -368,20 +86,27 @@ def preparer_couleur(source, cote=64):
 PREPARATIONS = ("preparer_photo", "preparer_couleur", "load_and_preprocess_image")
 
 
+def maximum(contrat):
+    """Valeur d'un pixel blanc dans ce contrat d'entrée : 1 ou 255."""
+    # Les fiches d'avant ce champ ne le disent que dans leur phrase, « float32 de 0 à 255 ».
+    return contrat.get("maximum", 255 if contrat.get("valeurs", "").endswith("255") else 1)
+
+
 def preparer(source, contrat):
     """Prépare une photo selon le contrat d'entrée d'un modèle (« entree » de sa fiche) : `Preparation`.
 
-    `contrat` : `forme` (hauteur, largeur, canaux), `preparation` (un nom de `PREPARATIONS`) et `valeurs`
-    (« float32 de 0 à 1 » ou « float32 de 0 à 255 »). Lève `PhotoIllisible` ; `ValueError` pour un contrat
-    que ce module ne sait pas tenir.
+    `contrat` : `forme` (hauteur, largeur, canaux), `preparation` (un nom de `PREPARATIONS`) et `maximum`
+    (1 ou 255, valeur du blanc). Lève `PhotoIllisible` ; `ValueError` pour un contrat que ce module ne
+    sait pas tenir.
     """
     nom, (cote, largeur, canaux) = contrat["preparation"], contrat["forme"]
     attendus = (3, cote) if nom == "preparer_couleur" else (1, COTE_ENTREE)
     if nom not in PREPARATIONS or (canaux, cote) != attendus or largeur != cote:
-        raise ValueError(
-            f"Entrée {cote} × {largeur} × {canaux} par « {nom} » : aucune préparation ne la donne.\n"
-            "  Attendu : 28 × 28 × 1 par preparer_photo ou load_and_preprocess_image, ou un carré × 3 par "
-            "preparer_couleur.\n  Remède : corrigez « entree » dans la fiche du modèle."
+        raise Refus(
+            "Le contrat d'entrée de ce modèle ne peut pas être tenu : aucune préparation ne le donne.",
+            f"{cote} × {largeur} × {canaux} par « {nom} »",
+            "28 × 28 × 1 par preparer_photo ou load_and_preprocess_image, ou un carré × 3 par preparer_couleur",
+            "corrigez « entree » dans la fiche du modèle",
         )
     if nom == "preparer_photo":
         preparation = analyser_photo(source)
@@ -391,12 +116,9 @@ def preparer(source, contrat):
             entree = preparer_couleur(photo, cote)
         else:  # la recette de l'énoncé, sur une photo remise droite et posée sur blanc
             reduite = resize_with_aspect_ratio(sur_blanc(photo).convert("L"), 20)
-            entree = normalize_pixels(create_centered_image(reduite, cote)).reshape(
-                1, cote, cote, 1
-            )
+            entree = normalize_pixels(create_centered_image(reduite, cote))[None, ..., None]
         preparation = Preparation(entree)
-    if contrat.get("valeurs", "").endswith("255"):
-        preparation.entree = preparation.entree * np.float32(255)
+    preparation.entree = preparation.entree * np.float32(maximum(contrat))
     return preparation
 
 
@@ -405,6 +127,10 @@ def preparer(source, contrat):
 COTE_ENTREE = 28
 COTE_DETOURAGE = 192
 SEUIL_BAS, SEUIL_HAUT = 0.03, 0.95  # part de premier plan en deçà et au-delà de laquelle on avertit
+
+
+class PhotoDouteuse(UserWarning):
+    """La photo donne une entrée, mais probablement trompeuse : le message dit pourquoi et que faire."""
 
 
 @dataclass
@@ -449,9 +175,7 @@ def analyser_photo(source):
     part = float(masque.mean()) * agrandi
     avertissements = _avertir(rvb, masque, part)
     if not masque.any() or part > SEUIL_HAUT:
-        masque = np.ones_like(
-            masque
-        )  # détourage manqué : la photo entière vaut mieux qu'une entrée vide
+        masque = np.ones_like(masque)  # manqué : la photo entière vaut mieux qu'une entrée vide
     entree = _vers_entree(rvb, masque)
     etapes = {
         "photo": photo,
@@ -563,12 +287,10 @@ def _refuser_unie(rvb, alpha, source):
         return
     nom = Path(source).name if isinstance(source, (str, os.PathLike)) else "image reçue"
     if alpha is not None and not alpha.any():
-        _refuser(
-            nom, "image entièrement transparente", "un vêtement visible", "exportez-la avec un fond"
-        )
-    _refuser(
-        nom, "image d'une seule couleur", "un vêtement sur un fond", "choisissez une autre image"
-    )
+        remede = "exportez-la avec un fond"
+        refuser_photo(nom, "image entièrement transparente", "un vêtement visible", remede)
+    remede = "choisissez une autre image"
+    refuser_photo(nom, "image d'une seule couleur", "un vêtement sur un fond", remede)
 
 
 def _saillance(rvb, cote=20, portee_couleur=7.0, portee_lieu=0.25, lissage=10.0):

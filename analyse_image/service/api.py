@@ -2,7 +2,7 @@
 
     uvicorn service.api:app --app-dir analyse_image
 
-Ni TensorFlow ni Keras : le réseau écrit par `outils.modele.exporter_modele`, et la préparation des labos.
+Ni TensorFlow ni Keras : le réseau écrit par `service.exporter.exporter_modele`, et la préparation des labos.
 Réglages, par variables d'environnement : SERVICE_MODELE (dossier du modèle), SERVICE_TRAVAUX (photos traitées
 à la fois), SERVICE_ORIGINES (sites admis par CORS), et SERVICE_DELAI (voir portier.py).
 """
@@ -31,8 +31,8 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 
 from outils import preparation
-from outils.modele import ReseauExporte
-from service.portier import MO, OCTETS_MAX, Portier, Refus, erreur, journal
+from service.portier import DEMANDE_MAX, MO, Portier, Refus, erreur, journal
+from service.reseau import ReseauExporte
 
 TRAVAUX = int(os.environ.get("SERVICE_TRAVAUX", "2"))
 PLACES = 32 + TRAVAUX  # photos en cours ; au-delà, « saturé » plutôt qu'une longue attente
@@ -77,9 +77,10 @@ async def vivre(app):
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(-3, 4 * MO)  # M_MMAP_THRESHOLD et M_TRIM_THRESHOLD : rendre au système
         libc.mallopt(-1, 8 * MO)  # la mémoire des grandes photos
-    PngImagePlugin.MAX_TEXT_MEMORY, MultiPartParser.spool_max_size = 4 * MO, OCTETS_MAX
+    PngImagePlugin.MAX_TEXT_MEMORY, MultiPartParser.spool_max_size = 4 * MO, DEMANDE_MAX
     ici = Path(__file__).resolve().parents  # déployé, le modèle est à côté ; sinon, la référence
-    defaut = ici[1] / "modele" if (ici[1] / "modele").is_dir() else ici[2] / "modele" / "reference"
+    deploye, reference = ici[1] / "modele", ici[2] / "modele" / "reference"
+    defaut = deploye if (deploye / "modele.tflite").is_file() else reference
     reseau = ReseauExporte.lire(os.environ.get("SERVICE_MODELE") or defaut)
     damier = Image.fromarray(np.indices((64, 64)).sum(axis=0).astype(np.uint8))
     preparation.preparer(damier, reseau.entree)  # refuse de démarrer sur un contrat intenable
@@ -92,7 +93,7 @@ async def vivre(app):
 app = FastAPI(
     title="Quel vêtement est-ce ?",
     summary="Envoyez une photo de vêtement, recevez sa classe et ses probabilités.",
-    description=f"JPEG ou PNG, {OCTETS_MAX // MO} Mo et {PIXELS_MAX // 10**6} millions de pixels au "
+    description=f"JPEG ou PNG, {DEMANDE_MAX // MO} Mo et {PIXELS_MAX // 10**6} millions de pixels au "
     'plus. Toute erreur répond `{"erreur": {"code", "message"}}`, en français.',
     lifespan=vivre,
     redirect_slashes=False,

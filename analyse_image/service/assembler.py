@@ -13,7 +13,7 @@ ICI = Path(__file__).resolve().parent
 sys.path.insert(0, str(ICI.parent))
 
 from outils.fichiers import RACINE, dossier_atomique  # noqa: E402
-from outils.modele import ReseauExporte  # noqa: E402
+from service.reseau import ReseauExporte  # noqa: E402
 
 A_LA_RACINE = (
     "requirements.txt",
@@ -22,12 +22,12 @@ A_LA_RACINE = (
     "Dockerfile",
     ".python-version",
 )
+SERVICE = ("api.py", "portier.py", "reseau.py", "page.py", "page.html")
+OUTILS = ("__init__", "fichiers", "photos", "preparation", "json_keras", "modele")
 FICHIERS = {
-    "service": [ICI / nom for nom in ("api.py", "portier.py", "page.py", "page.html")],
+    "service": [ICI / nom for nom in SERVICE],
     ".streamlit": [ICI / ".streamlit" / "config.toml"],
-    "outils": [
-        ICI.parent / "outils" / f"{n}.py" for n in ("__init__", "preparation", "modele", "fichiers")
-    ],
+    "outils": [ICI.parent / "outils" / f"{nom}.py" for nom in OUTILS],
 }
 LISEZ_MOI = """---
 title: Quel vêtement est-ce ?

@@ -13,11 +13,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
 MO = 2**20
-OCTETS_MAX = 8 * MO  # une demande
+DEMANDE_MAX = 8 * MO  # une demande
 OCTETS_EN_COURS = 64 * MO  # toutes les demandes reçues et pas encore traitées
-OCTETS_JETES = (
-    128 * MO
-)  # une demande trop lourde est lue jusque-là, pour que le client entende le refus
+# Une demande trop lourde est lue jusque-là, pour que le client entende le refus.
+OCTETS_JETES = 128 * MO
 DELAI = float(os.environ.get("SERVICE_DELAI", "20"))
 journal = logging.getLogger("service")
 
@@ -76,16 +75,14 @@ class Portier:
     async def recevoir(self, requete, corps):
         """Lit la demande dans `corps` ; lève `Refus` si elle est trop grosse, trop lente ou de trop."""
         recus, annonces = 0, int(requete.headers.get("content-length", 0))
-        trop = Refus(413, f"Envoi trop lourd : {OCTETS_MAX // MO} Mo au plus. Réduisez la photo.")
-        if (
-            annonces > OCTETS_MAX and "expect" in requete.headers
-        ):  # il attend notre avis pour envoyer
+        trop = Refus(413, f"Envoi trop lourd : {DEMANDE_MAX // MO} Mo au plus. Réduisez la photo.")
+        if annonces > DEMANDE_MAX and "expect" in requete.headers:  # il attend notre avis
             raise trop
         try:
             async with asyncio.timeout(DELAI):
                 async for morceau in requete.stream():
                     recus += len(morceau)
-                    if max(recus, annonces) <= OCTETS_MAX:
+                    if max(recus, annonces) <= DEMANDE_MAX:
                         corps += morceau
                         self.octets += len(morceau)
                     if self.octets > OCTETS_EN_COURS:
@@ -94,5 +91,5 @@ class Portier:
                         raise trop
         except TimeoutError:
             raise Refus(408, f"Envoi trop lent : plus de {DELAI:g} s. Réduisez la photo.") from None
-        if max(recus, annonces) > OCTETS_MAX:
+        if max(recus, annonces) > DEMANDE_MAX:
             raise trop
