@@ -102,7 +102,9 @@ def sauvegarder_modele(
         p_json, p_poids, p_fiche = (
             pile.enter_context(ecriture_atomique(c)) for c in (json_, poids, fiche)
         )
-        p_json.write_text(json_pour_keras_anterieur(copie.to_json()), encoding="utf-8")
+        # La version, que `to_json` ne dit pas : un autre Keras qui ne saurait relire ce réseau la nommera.
+        texte = json.dumps(json.loads(copie.to_json()) | {"keras_version": keras.__version__})
+        p_json.write_text(json_pour_keras_anterieur(texte), encoding="utf-8")
         copie.save_weights(p_poids)
         for suffixe in (".keras", ".h5") if complet else ():
             fichier = pile.enter_context(ecriture_atomique(Path(dossier) / f"{complet}{suffixe}"))
