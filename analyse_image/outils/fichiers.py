@@ -317,6 +317,8 @@ def telecharger(adresses, chemin, somme=None, delai=10):
     import pooch
 
     chemin, raisons = Path(chemin), []
+    if not adresses:
+        raise ConnectionError(f"{chemin.name} n'est pas téléchargé (aucune adresse, mode rapide)")
     partie = chemin.with_name(f"{chemin.name}.partie")
     with verrou(chemin), _ecriture_en_francais(chemin):
         if chemin.is_file() and pooch.hashes.hash_matches(chemin, somme):
@@ -329,5 +331,4 @@ def telecharger(adresses, chemin, somme=None, delai=10):
                 os.replace(partie, chemin)
                 return chemin
             raisons.append(f"{urlsplit(adresse).netloc} : {raison}")
-    raison = " ; ".join(raisons) or "aucune adresse"
-    raise ConnectionError(f"téléchargement de {chemin.name} impossible ({raison})")
+    raise ConnectionError(f"téléchargement de {chemin.name} impossible ({' ; '.join(raisons)})")
