@@ -11,7 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
-from correction import etudiante, rapport
+from correction import bac_a_sable, etudiante, rapport
 from correction.classe import noter
 from correction.note import a_revoir
 
@@ -55,7 +55,20 @@ def principal(arguments=None):
     return 0
 
 
+def _accord():
+    """Sans bac à sable : dit ce qui est ouvert et demande un oui ; lève `ValueError` sans lui."""
+    print(bac_a_sable.OUVERT)
+    try:
+        reponse = input("Exécuter quand même ? (oui/non) ")
+    except EOFError:
+        reponse = ""
+    if reponse.strip().lower() not in ("oui", "o"):
+        raise ValueError("Rien n'a été exécuté. La même commande sans --executer lit et note.")
+
+
 def _noter(sortie, **choix):
+    if choix["executer"] and not bac_a_sable.disponible():
+        _accord()
     bulletins = noter(sortie=sortie, **choix)
     largeur = max(len(b.nom) for b in bulletins)
     for b in bulletins:

@@ -4,17 +4,16 @@ import contextlib
 import hashlib
 import json
 import os
-import sys
 import tempfile
 from pathlib import Path
 
 from tqdm import tqdm
 
-from correction import RACINE, execution, fournis, limites, mesures_modeles, rapport, soumissions
 from correction import bareme as baremes
+from correction import execution, files, fournis, limites, mesures_modeles, rapport, soumissions
 from correction import note as notes
 from correction.depot_git import depot_github
-from correction.ressemblances import marquer_photos_communes, signaler
+from correction.ressemblances import comparer, marquer_photos_communes
 from outils import donnees
 from outils.fichiers import ecriture_atomique
 
@@ -49,6 +48,7 @@ def _illisible(soumission, raison):
         "notebooks": {"classification": None, "test_model": None},
         "un_seul_notebook": False,
         "autres_notebooks": [],
+        "labos": {},
         "questions": {},
         "remarques": [f"Remise non lue : {raison}. Ouvrez-la à la main."],
         "modeles": [],
@@ -57,26 +57,6 @@ def _illisible(soumission, raison):
         "donnees": {"git": False, "rendus": [], "historique": []},
         "photos": {"fichiers": [], "chemins": [], "reponses": []},
     }
-
-
-def _lire(soumission, travail):
-    """Faits d'une remise, lus dans un processus limité."""
-    dossier = Path(travail) / soumission.cle
-    dossier.mkdir(parents=True, exist_ok=True)
-    demande, reponse = dossier / "demande.json", dossier / "faits.json"
-    demande.write_text(
-        json.dumps({**soumission.__dict__, "fournis": fournis.connus()}), encoding="utf-8"
-    )
-    fin = limites.lancer_borne(
-        [sys.executable, "-m", "correction.faits", demande, reponse, dossier],
-        duree=DUREE_LECTURE,
-        memoire=3 * limites.GO,
-        env={**os.environ, "PYTHONPATH": str(RACINE)},
-    )
-    if fin.code == 0 and reponse.is_file():
-        return json.loads(reponse.read_text(encoding="utf-8"))
-    dernieres = [ligne for ligne in fin.erreur.splitlines() if ligne.strip()][-1:]
-    return _illisible(soumission, fin.raison or f"la lecture a échoué ({''.join(dernieres)[:200]})")
 
 
 def _images_de_test():
@@ -109,26 +89,31 @@ def _mesurer_modeles(tous, travail, ouvriers, barre):
 
 
 def _lire_toutes(liste, travail, ouvriers):
-    with (
-        tqdm(total=len(liste), desc="Lecture", disable=not liste) as barre,
-        limites.equipe(ouvriers) as groupe,
-    ):
+    """Faits de chaque remise, lus dans des processus limités."""
+    par_cle = {s.cle: s for s in liste}
+    taches = [{**s.__dict__, "fournis": fournis.connus()} for s in liste]
+    with tqdm(total=len(liste), desc="Lecture", disable=not liste) as barre:
+        lus = files.traiter(
+            "correction.faits",
+            taches,
+            Path(travail),
+            lambda tache, raison: _illisible(par_cle[tache["cle"]], raison),
+            ouvriers,
+            DUREE_LECTURE,
+            3 * limites.GO,
+            avancer=barre.update,
+        )
+    return [lus[s.cle] for s in liste if s.cle in lus]
 
-        def lire(soumission):
-            faits = _lire(soumission, travail)
-            barre.update()
-            return faits
 
-        return list(groupe.map(lire, liste))
-
-
-def _executer_toutes(tous, travail, proteges, ouvriers, garder):
+def _executer_toutes(tous, travail, ouvriers, garder):
     csvs = donnees.obtenir_csv()
+    trousse = execution.preparer_trousse(Path(travail) / "trousse")
     with tqdm(total=len(tous), desc="Exécution") as barre, limites.equipe(ouvriers) as groupe:
 
         def relancer(faits):
             dossier = Path(travail) / faits["cle"]
-            faits["execution"] = execution.executer(faits, dossier, csvs, proteges)
+            faits["execution"] = execution.executer(faits, dossier, csvs, trousse)
             if not limites.ARRET.is_set():  # un résultat interrompu sera refait
                 garder(faits)
             barre.update()
@@ -148,19 +133,20 @@ def noter(dossier, bareme=None, sortie=None, executer=False, recommencer=False, 
         etats = sortie / ".etat"
         etats.mkdir(parents=True, exist_ok=True)
         (sortie / ".gitignore").write_text("*\n", encoding="utf-8")  # des notes ne se versent pas
-        proteges = [dossier, sortie]
-        tous = _etablir(classe, etats, travail, executer, recommencer, ouvriers, proteges)
+        tous = _etablir(classe, etats, travail, executer, recommencer, ouvriers)
         bulletins = [_bulletin(s, tous[s.cle], bareme) for s in classe.soumissions]
         mode = "nouvelle exécution en mode rapide" if executer else "sans nouvelle exécution"
         titre = Path(dossier).resolve().name
-        signalements = signaler(list(tous.values()))
-        for b in bulletins:
-            b.signalements = signalements[b.cle]
-        rapport.ecrire(bulletins, tous, classe, sortie, titre, f"lecture, {mode}")
+        paires = comparer([tous[s.cle] for s in classe.soumissions], fournis.sources_distribuees())
+        communes = marquer_photos_communes(list(tous.values()))
+        contenu = rapport.Contenu(
+            bulletins, tous, paires, communes, classe, titre, f"lecture, {mode}"
+        )
+        rapport.ecrire(contenu, sortie)
     return bulletins
 
 
-def _etablir(classe, etats, travail, executer, recommencer, ouvriers, proteges):
+def _etablir(classe, etats, travail, executer, recommencer, ouvriers):
     """{clé: faits} de toutes les remises ; celles qui n'ont pas changé sont reprises de `etats`."""
     liste = classe.soumissions
     signatures = {s.cle: _signature(s) for s in liste}
@@ -182,7 +168,7 @@ def _etablir(classe, etats, travail, executer, recommencer, ouvriers, proteges):
         with tqdm(total=len(a_mesurer), desc="Modèles") as barre:
             _mesurer_modeles(a_mesurer, travail, ouvriers, barre)
     if executer and nouveaux:
-        _executer_toutes(nouveaux, travail, proteges, ouvriers, garder)
+        _executer_toutes(nouveaux, travail, ouvriers, garder)
     else:
         for faits in nouveaux:
             garder(faits)

@@ -1,6 +1,7 @@
 """Exécuter de nouveau les notebooks d'une remise, en mode rapide, dans une copie et sous limites.
 
-Ce n'est PAS un bac à sable : voir « --executer » dans README.md.
+L'exécution est enfermée (voir bac_a_sable.py) : la remise ne voit que sa copie et la trousse, Python et le système.
+Les questions sont ensuite posées de nouveau, par un autre processus, sur les valeurs que le notebook a laissées.
 """
 
 import contextlib
@@ -12,7 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from correction import RACINE, inventaire, limites
+from correction import RACINE, bac_a_sable, inventaire, limites, reposer
+from correction.etudiante import fichiers_distribues
 
 MODE_RAPIDE = Path(__file__).with_name("gabarits") / "mode_rapide.py"
 GARDEES = set(
@@ -30,10 +32,13 @@ GARDEES = set(
 )
 DUREE_CELLULE = 90
 DUREE_NOTEBOOK = 300
+DUREE_QUESTIONS = 180
+# Les labos 0 à 2 : les autres demandent des données que la copie n'a pas.
+EXECUTES = ("convolution", "classification", "test_model")
 MEMOIRE = 5 * limites.GO  # résidente, tout l'arbre de processus ; une cellule seule : voir noyau.py
 
 
-def _preparer_copie(faits, copie, csvs):
+def _preparer_copie(faits, copie, csvs, trousse):
     """Copie la remise (sans données ni .git), y met données, outils officiels et réglages ; rend les notebooks."""
     ou = {}
     for numero, racine in enumerate(map(Path, faits["racines"])):
@@ -47,16 +52,12 @@ def _preparer_copie(faits, copie, csvs):
             shutil.copyfile(chemin, cible)
             ou[str(chemin)] = cible
     notebooks = {}
-    for role, n in faits["notebooks"].items():
-        if (
-            n
-            and n.get("absolu") in ou
-            and n["execution"]["total"]
-            and ou[n["absolu"]] not in notebooks.values()
-        ):
-            notebooks[role] = ou[n["absolu"]]
+    for labo, n in _a_executer(faits).items():
+        place = ou.get(n.get("absolu"))
+        if place and place not in notebooks.values():
+            notebooks[labo] = place
     base, premier = copie / "0", {}
-    for role, n in notebooks.items():
+    for labo, n in notebooks.items():
         # L'énoncé lit datas/ à côté du notebook ou un cran plus haut.
         voisins = {n.parent / "datas", n.parent.parent / "datas"}
         for dossier in {base / "datas", *(d for d in voisins if d.is_relative_to(copie))}:
@@ -64,16 +65,12 @@ def _preparer_copie(faits, copie, csvs):
                 for cible in (dossier / csv.name, dossier / "zalando" / csv.name):
                     cible.parent.mkdir(parents=True, exist_ok=True)
                     _poser(csv, cible, premier)
-        if faits["notebooks"][role]["serie"]:
+        if _a_executer(faits)[labo]["serie"]:
             # Nos labos : les outils et la vérification du dépôt, pas ceux de la remise.
             shutil.rmtree(n.parent / "outils", ignore_errors=True)
-            shutil.copytree(
-                RACINE / "analyse_image" / "outils",
-                n.parent / "outils",
-                ignore=shutil.ignore_patterns("__pycache__"),
-            )
+            shutil.copytree(trousse / "analyse_image" / "outils", n.parent / "outils")
             for nom in ("mesures", "images", "modele"):
-                _completer(RACINE / nom, n.parent.parent / nom)
+                _completer(trousse / nom, n.parent.parent / nom)
     return notebooks
 
 
@@ -98,7 +95,7 @@ def _completer(source, cible):
                 shutil.copyfile(chemin, arrivee)
 
 
-def _environnement(copie, maison):
+def _environnement(copie, maison, trousse):
     """Environnement de l'enfant : maison et dossier temporaire dans la copie, ni secret, ni mandataire réseau."""
     env = {k: v for k, v in os.environ.items() if k in GARDEES}
     profil = maison / ".ipython" / "profile_default" / "startup"
@@ -115,7 +112,7 @@ def _environnement(copie, maison):
     env.update(
         LABO_RAPIDE="1",
         LABO_DATAS=str(copie / "0" / "datas"),
-        PYTHONPATH=str(RACINE),
+        PYTHONPATH=str(trousse),
         PYTHONUTF8="1",
         PYTHONDONTWRITEBYTECODE="1",
         IPYTHONDIR=str(maison / ".ipython"),
@@ -130,63 +127,128 @@ def _environnement(copie, maison):
     return env
 
 
-def executer(faits, travail, csvs, proteges=(), duree_cellule=DUREE_CELLULE):
-    """Exécute les notebooks d'une remise dans une copie ; rend {rôle: bilan}. Ne lève rien.
+def preparer_trousse(dossier):
+    """Copie dans `dossier` ce qu'une exécution lit de ce dépôt : le distribué et notre noyau, jamais le corrigé."""
+    for fichier in fichiers_distribues():
+        if fichier.suffix != ".ipynb":
+            _copier(fichier, dossier / fichier.relative_to(RACINE))
+    programme = Path(__file__).parent
+    for fichier in [*programme.rglob("*.py"), *(programme / "gabarits").glob("*.py")]:
+        if "etudiante" not in fichier.parts:
+            _copier(fichier, dossier / fichier.relative_to(RACINE))
+    return dossier
 
-    `csvs` : les deux CSV de Fashion-MNIST, copiés près des notebooks ;
-    `proteges` : dossiers à rendre non modifiables là où le système le permet (remises, rapport, dépôt).
+
+def _copier(source, cible):
+    cible.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, cible)
+
+
+def _a_executer(faits):
+    """{labo: notebook} : les deux de l'énoncé, et nos labos d'`EXECUTES` qui ont du code."""
+    notebooks = {**faits["labos"], **{r: n for r, n in faits["notebooks"].items() if n}}
+    return {labo: n for labo, n in notebooks.items() if labo in EXECUTES and n["total"]}
+
+
+def executer(faits, travail, csvs, trousse, duree_cellule=DUREE_CELLULE):
+    """Exécute les notebooks d'une remise dans une copie ; rend {labo: bilan}. Ne lève rien.
+
+    `csvs` : les deux CSV de Fashion-MNIST, copiés près des notebooks ; `trousse` : voir `preparer_trousse`.
     """
     # Un chemin court (les sockets du noyau) mais profond : « ../.. » reste dans le dossier de travail.
     copie = Path(travail) / "x" / "y" / "z"
     try:
+        dehors = Path(travail) / "o"  # hors de portée d'un « ../.. »
+        dehors.mkdir(parents=True, exist_ok=True)
         (copie / "m").mkdir(parents=True, exist_ok=True)
-        notebooks = _preparer_copie(faits, copie, csvs)
+        notebooks = _preparer_copie(faits, copie, csvs, trousse)
         if not notebooks:
             return {}
-        bilans, fin = _lancer(notebooks, Path(travail), copie, proteges, duree_cellule)
+        bilans, fin = _lancer(notebooks, copie, dehors, trousse, duree_cellule)
+        for labo in notebooks:
+            if labo not in bilans:
+                raison = fin.raison or f"le programme s'est arrêté (code {fin.code})"
+                bilans[labo] = _bilan_vide(f"Exécution interrompue, {raison}.")
+            bilans[labo]["questions"] = _reposer(
+                dehors / "v" / labo, Path(travail) / "reponses.json"
+            )
     except OSError as erreur:
-        return {"classification": _bilan_vide(f"copie impossible : {erreur}", questions=None)}
-    for role in notebooks:
-        if role not in bilans:
-            raison = fin.raison or f"le programme s'est arrêté (code {fin.code})"
-            bilans[role] = _bilan_vide(f"Exécution interrompue, {raison}.", questions={})
+        return {"classification": _bilan_vide(f"copie impossible : {erreur}")}
     if not fin.raison and fin.orphelins:
         noms = ", ".join(sorted(set(fin.orphelins)))
         next(iter(bilans.values()))["remarques"].append(
             f"Programmes laissés en marche, arrêtés : {noms}."
         )
-    shutil.rmtree(copie, ignore_errors=True)
+    for dossier in (copie, dehors):
+        shutil.rmtree(dossier, ignore_errors=True)
     return bilans
 
 
-def _bilan_vide(remarque, questions):
-    return {"remarques": [remarque], "questions": questions, "complet": False, "erreurs": []}
+def _bilan_vide(remarque):
+    return {"remarques": [remarque], "questions": {}, "complet": False, "erreurs": []}
 
 
-def _lancer(notebooks, travail, copie, proteges, duree_cellule):
-    """Lance l'enfant sur les notebooks d'une copie ; rend ({rôle: bilan} de ceux qui ont fini, `Fin`)."""
-    ordre, resultat, journal = (travail / nom for nom in ("ordre.json", "resultat.json", "journal"))
+def _lancer(notebooks, copie, dehors, trousse, duree_cellule):
+    """Lance l'enfant sur les notebooks d'une copie ; rend ({labo: bilan} de ceux qui ont fini, `Fin`)."""
+    ordre, resultat, journal = (dehors / nom for nom in ("ordre.json", "resultat.json", "journal"))
     demande = {
         "duree_notebook": DUREE_NOTEBOOK,
         "duree_cellule": duree_cellule,
-        "notebooks": {role: str(chemin) for role, chemin in notebooks.items()},
+        "notebooks": {labo: str(chemin) for labo, chemin in notebooks.items()},
+        "valeurs": str(dehors / "v"),
+        "questions": reposer.noms_par_question(),
     }
     ordre.write_text(json.dumps(demande), encoding="utf-8")
     journal.touch()
-    env = _environnement(copie, copie / "m")
-    proteges = [*(Path(p).resolve() for p in proteges if Path(p).exists()), RACINE]
+    env = _environnement(copie, copie / "m", trousse)
+    programme = [sys.executable, "-m", "correction.noyau", ordre, resultat, journal]
     with tempfile.TemporaryDirectory(prefix="n-", ignore_cleanup_errors=True) as court:
-        programme = [sys.executable, "-m", "correction.noyau", ordre, resultat, journal]
+        enferme = bac_a_sable.prefixe([copie, dehors], [trousse])
         fin = limites.lancer_borne(
-            [*limites.proteger(proteges), *programme],
+            [*(enferme or []), *programme],
             duree=DUREE_NOTEBOOK * len(notebooks) + 60,
             silence=DUREE_CELLULE + 150,
             signal_de_vie=journal,
             memoire=MEMOIRE,
-            env={**env, "JUPYTER_RUNTIME_DIR": court},
+            # Dans le bac à sable, /tmp est neuf : le noyau y fait son dossier.
+            env={**env, "JUPYTER_RUNTIME_DIR": "/tmp/n" if enferme else court},
             dossier=copie,
         )
     bilans = {}
     with contextlib.suppress(OSError, ValueError):
-        bilans = json.loads(resultat.read_text(encoding="utf-8"))
+        lus = json.loads(resultat.read_text(encoding="utf-8"))
+        # Le notebook pouvait écrire ce fichier : on n'en garde que la forme attendue.
+        bilans = {
+            labo: _bilan_sur(lus[labo]) for labo in notebooks if isinstance(lus.get(labo), dict)
+        }
     return bilans, fin
+
+
+def _bilan_sur(lu):
+    remarques, erreurs = lu.get("remarques", []), lu.get("erreurs", [])
+    return {
+        "remarques": [str(r)[:400] for r in remarques][:40] if isinstance(remarques, list) else [],
+        "erreurs": [e for e in erreurs if isinstance(e, list)][:20]
+        if isinstance(erreurs, list)
+        else [],
+        "cellules": lu.get("cellules"),
+        "faites": lu.get("faites"),
+        "sautees": lu.get("sautees"),
+        "complet": bool(lu.get("complet")),
+    }
+
+
+def _reposer(valeurs, reponses):
+    """{question: [état, phrase]} : nos vérifications, dans un processus neuf, sur les valeurs laissées."""
+    if not valeurs.is_dir():
+        return {}
+    reponses.unlink(missing_ok=True)
+    fin = limites.lancer_borne(
+        [sys.executable, "-m", "correction.reposer", valeurs, reponses],
+        duree=DUREE_QUESTIONS,
+        memoire=MEMOIRE,
+        env={**os.environ, "PYTHONPATH": str(RACINE)},
+    )
+    if fin.code != 0 or not reponses.is_file():
+        return {}
+    return json.loads(reponses.read_text(encoding="utf-8"))

@@ -1,6 +1,6 @@
 """Les faits d'une remise : ce qu'elle contient, sans jugement. C'est le programme d'un processus limité.
 
-python -m correction.faits SOUMISSION.json FAITS.json DOSSIER_DE_TRAVAIL
+python -m correction.faits TACHES.json FAITS.jsonl : une ligne de faits par remise, dans l'ordre.
 """
 
 import json
@@ -12,7 +12,7 @@ from correction.donnees_remises import lire_donnees
 from correction.fournis import connus as fournis_connus
 from correction.fournis import somme
 from correction.modeles_remis import trouver_modeles
-from correction.notebooks_remis import attribuer, lire_notebook, role_du_nom
+from correction.notebooks_remis import attribuer, lire_notebook, noms_des_labos, role_du_nom
 from correction.photos_remises import lire_photos
 
 
@@ -53,6 +53,7 @@ def etablir(soumission, travail):
         "un_seul_notebook": bool(roles["classification"])
         and roles["classification"] is roles["test_model"],
         "questions": _toutes_les_questions(notebooks),
+        "labos": _nos_labos(notebooks),
         "autres_notebooks": [n["chemin"] for n in notebooks if n not in roles.values()][:20],
         "modeles": trouver_modeles(chemins, base, sommes, bases),
         "modele_fourni": any(
@@ -80,6 +81,17 @@ def _lire_notebooks(presents, distribuees):
     return notebooks, roles
 
 
+def _nos_labos(notebooks):
+    """{nom de labo: {chemin, absolu, serie, total, distribue}} des labos de la série, à leur nom."""
+    gardes = ("chemin", "absolu", "serie", "total", "distribue")
+    labos = {}
+    for n in notebooks:
+        nom = n["chemin"].rsplit("/", 1)[-1].removesuffix(".ipynb")
+        if (n["serie"] or n["questions"]) and f"{nom}.ipynb" in noms_des_labos():
+            labos.setdefault(nom, {cle: n[cle] for cle in gardes})
+    return labos
+
+
 def _toutes_les_questions(notebooks):
     """{question: [état, notebook]} pour toute la remise, autres labos compris ; une réponse juste l'emporte."""
     questions = {}
@@ -91,6 +103,9 @@ def _toutes_les_questions(notebooks):
 
 
 if __name__ == "__main__":
-    limites.se_limiter(memoire=4 * limites.GO, secondes=120)
-    demande = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    Path(sys.argv[2]).write_text(json.dumps(etablir(demande, sys.argv[3])), encoding="utf-8")
+    limites.se_limiter(memoire=4 * limites.GO)
+    with open(sys.argv[2], "a", encoding="utf-8") as sortie:
+        for tache in json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")):
+            faits = etablir(tache, Path(tache["travail"]) / tache["cle"])
+            sortie.write(json.dumps(faits) + "\n")
+            sortie.flush()

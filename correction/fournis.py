@@ -28,15 +28,20 @@ def empreinte_poids(tableaux):
 
 
 @functools.cache
+def sources_distribuees():
+    """Cellules de code des labos distribués (textes)."""
+    sources = []
+    for fichier in fichiers_distribues():
+        if fichier.suffix == ".ipynb":
+            notebook = json.loads(fichier.read_text(encoding="utf-8"))
+            cellules = version_etudiante(notebook, fichier.name)["cells"]
+            sources += ["".join(c["source"]) for c in cellules if c["cell_type"] == "code"]
+    return tuple(sources)
+
+
+@functools.cache
 def connus():
     """{"sommes": fichiers distribués, "cellules": cellules de code distribuées}, en listes d'empreintes."""
-    sommes, cellules = set(), set()
-    for fichier in fichiers_distribues():
-        if fichier.suffix != ".ipynb":
-            sommes.add(somme(fichier))
-            continue
-        notebook = version_etudiante(json.loads(fichier.read_text(encoding="utf-8")), fichier.name)
-        for cellule in notebook["cells"]:
-            if cellule["cell_type"] == "code":
-                cellules.add(empreinte_cellule("".join(cellule["source"])))
+    sommes = {somme(f) for f in fichiers_distribues() if f.suffix != ".ipynb"}
+    cellules = {empreinte_cellule(source) for source in sources_distribuees()}
     return {"sommes": sorted(sommes), "cellules": sorted(cellules)}

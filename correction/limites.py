@@ -5,9 +5,7 @@ Ce n'est pas un bac à sable : un programme malveillant garde les droits de qui 
 
 import contextlib
 import ctypes
-import functools
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -70,41 +68,6 @@ def se_limiter(memoire=None, fichier=None, secondes=None):
     ):  # RLIMIT_AS sur macOS refuse souvent ; les orphelins nous reviennent
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
-
-
-@functools.cache
-def isolement():
-    """Préfixe de commande qui ôte le réseau et enferme les processus, ou [] si le système ne le permet pas."""
-    if sys.platform != "linux" or not shutil.which("unshare"):
-        return []
-    base = [
-        "unshare",
-        "--user",
-        "--map-root-user",
-        "--net",
-        "--mount",
-        "--pid",
-        "--fork",
-        "--kill-child",
-        "--mount-proc",
-    ]
-    try:
-        essai = subprocess.run([*base, "true"], capture_output=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return base if essai.returncode == 0 else []
-
-
-def proteger(chemins):
-    """Préfixe de commande qui, là où l'isolement existe, rend des dossiers visibles en lecture seule."""
-    base = isolement()
-    if not base:
-        return []
-    script = (
-        'while [ "$1" != "--" ]; do mount --bind "$1" "$1" && mount -o remount,bind,ro "$1"; shift; done; '
-        'shift; exec "$@"'
-    )
-    return [*base, "sh", "-c", script, "sh", *map(str, chemins), "--"]
 
 
 def _famille(processus, jeton):

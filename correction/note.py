@@ -22,6 +22,7 @@ class Constat:
     attendu: str
     ou: str
     bonus: bool = False
+    question: bool = False
 
     @property
     def points(self):
@@ -39,29 +40,39 @@ class Bulletin:
     constats: list
     remarques: list
     diagnostic: list = field(default_factory=list)
-    signalements: list = field(default_factory=list)
     identifiant: str = ""  # de Moodle
     nom_moodle: str = ""
     github: str = ""  # COMPTE/DEPOT
 
 
 def _questions(r, bareme):
-    """Constats des questions `verifier(…)` : de la nouvelle exécution si elle a eu lieu, sinon des sorties."""
+    """Constats des questions `verifier(…)` : posées de nouveau si l'on a exécuté, sinon lues dans les sorties.
+
+    Sans objet pour qui ne suit pas nos labos, et pour un labo facultatif qu'on n'a pas touché.
+    """
+    executes = bool(r.execution)
+    refaites = {c: e for bilan in r.execution.values() for c, e in bilan["questions"].items()}
+    labos = r.faits["labos"]
     for cle, reglage in bareme["questions"].items():
-        labo = reglage.get("labo", "classification")
-        etat, ou = r.faits["questions"].get(cle, ["sans réponse", labo])
-        source = "sorties remises"
-        refaites = r.execution.get(labo, {}).get("questions")
-        if refaites is not None:
-            etat, source = refaites.get(cle, "sans réponse"), "nouvelle exécution"
+        etat, ou = r.faits["questions"].get(cle, ["sans réponse", "nos labos"])
+        trouve, source = etat, "sorties remises"
+        if cle in refaites:
+            etat, phrase = refaites[cle]
+            trouve, source = f"{etat} : {phrase}", "posée de nouveau"
+        elif executes and "labo" not in reglage:
+            etat, trouve, source = "sans réponse", "sans réponse", "posée de nouveau"
+        facultatif = reglage.get("labo")
+        touche = not facultatif or (facultatif in labos and not labos[facultatif]["distribue"])
         yield Constat(
             cle,
             reglage.get("titre", cle),
             reglage["points"],
-            float(etat == "juste") if r.serie else None,
-            etat,
+            float(etat == "juste") if r.serie and touche else None,
+            trouve,
             "✅ affiché par verifier",
             f"{ou} ({source})",
+            reglage.get("bonus", False),
+            question=True,
         )
 
 

@@ -48,6 +48,12 @@ def lire_notebook(chemin, relatif, distribuees=()):
     # Une cellule dont rien n'a tourné n'affiche rien qui compte.
     rien = [c["ligne_erreur"] is not None and c["ligne_erreur"] <= 1 for c in cellules]
     affichees = [{**c, "texte": ""} if r else c for c, r in zip(cellules, rien, strict=True)]
+    code = _lire_code(cellules)
+    appels = [
+        (e["cellule"], e["question"])
+        for e in code["evenements"]
+        if e["genre"] == "verifier" and e["propre"]
+    ]
     faits = {
         "chemin": relatif.as_posix(),
         "lisible": lu["lisible"],
@@ -56,9 +62,12 @@ def lire_notebook(chemin, relatif, distribuees=()):
         "nombre": len(cellules),
         "debuts": [_premiere_ligne(c["source"]) for c in cellules],
         "execution": notebook.etat_execution(cellules),
+        "sources": [c["source"][:3_000] for c in cellules],
+        "texte": lu["texte"][:100_000],
+        "figures": sorted({f for c in cellules for f in c["figures"]})[:200],
         "sorties": sorties.lire_sorties(affichees),
-        "code": _lire_code(cellules),
-        "questions": sorties.lire_questions(affichees),
+        "code": code,
+        "questions": sorties.lire_questions(affichees, appels),
         "classes_affichees": sorties.classes_affichees(affichees),
     }
     faits["serie"] = any(
@@ -69,6 +78,7 @@ def lire_notebook(chemin, relatif, distribuees=()):
     faits["distribue"] = not faits["execution"]["faites"] and all(
         empreinte_cellule(c["source"]) in distribuees for c in propres
     )
+    faits["total"] = faits["execution"]["total"]
     faits["scores"] = _scores(faits)
     faits["nom_juste"] = relatif.name in NOMS.values()
     faits["dossier_juste"] = relatif.parent.name == "analyse_image"
@@ -136,6 +146,11 @@ def attribuer(notebooks):
 
 
 @functools.cache
+def noms_des_labos():
+    """Noms des notebooks de la série."""
+    return {c.name for c in (RACINE / "analyse_image").glob("*.ipynb")}
+
+
 def autres_labos():
     """Noms des notebooks de la série qui ne sont pas les deux labos corrigés."""
-    return {c.name for c in (RACINE / "analyse_image").glob("*.ipynb")} - set(NOMS.values())
+    return noms_des_labos() - set(NOMS.values())

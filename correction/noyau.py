@@ -3,6 +3,7 @@
 python -m correction.noyau ORDRE.json RESULTAT.json JOURNAL
 """
 
+import ast
 import contextlib
 import json
 import os
@@ -12,16 +13,25 @@ import tempfile
 import time
 from pathlib import Path
 
-from correction import limites, notebook, sorties
+from correction import limites, notebook
 from correction.cellules_sautees import raison_de_sauter
+from correction.lecture.syntaxe import arbre
+from outils import verification
+
+VERIFICATION = Path(verification.__file__).read_text(encoding="utf-8")
+EXPORTER = (Path(__file__).with_name("gabarits") / "exporter.py").read_text(encoding="utf-8")
 
 ADRESSAGE = 9 * limites.GO  # d'une cellule seule (RLIMIT_AS)
 FICHIER_MAX = 1_000_000_000
 REPRISES = 2  # fois où l'on recommence sans la cellule qui a tué le noyau
 
 
-def _notebook_a_executer(chemin, sautees):
-    """Notebook nbformat 4 fait des seules cellules de code, remis en état ; rend aussi les raisons."""
+def _notebook_a_executer(chemin, sautees, valeurs, questions):
+    """Notebook nbformat 4 fait des seules cellules de code, remis en état ; rend aussi les raisons.
+
+    Après chaque cellule qui appelle `verifier`, une cellule de plus met de côté, sous `valeurs`, les variables
+    que la question regarde (`questions`). `metadata["rang"]` : le rang de la cellule d'origine.
+    """
     import nbformat
     from nbformat.v4 import new_code_cell, new_notebook
 
@@ -38,12 +48,32 @@ def _notebook_a_executer(chemin, sautees):
             source,
             flags=re.MULTILINE,
         )
-        cellules.append(new_code_cell(source))
+        cellules.append(new_code_cell(source, metadata={"rang": rang}))
+        for cle in _questions(source):
+            if cle in questions:
+                arguments = (
+                    f"{str(Path(valeurs) / cle)!r}, {questions[cle]!r}, globals(), {VERIFICATION!r}"
+                )
+                mettre = f"{EXPORTER}\n\n_mettre_de_cote({arguments})\ndel _mettre_de_cote"
+                cellules.append(new_code_cell(mettre, metadata={"rang": rang, "cachee": True}))
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     return nbformat.from_dict(new_notebook(cells=cellules, metadata=metadata)), raisons
 
 
-def executer_un(chemin, journal, duree, duree_cellule):
+def _questions(source):
+    """Questions que pose une cellule, d'après ses appels (ni ses commentaires, ni ses textes)."""
+    module, _ = arbre(source)
+    appels = [n for n in ast.walk(module) if isinstance(n, ast.Call)] if module else []
+    noms = [(getattr(a.func, "attr", getattr(a.func, "id", "")), a.args) for a in appels]
+    return [
+        a.value
+        for nom, args in noms
+        for a in args
+        if nom == "verifier" and isinstance(a, ast.Constant) and isinstance(a.value, str)
+    ]
+
+
+def executer_un(chemin, journal, duree, duree_cellule, valeurs, questions):
     """Exécute un notebook en `duree` secondes au plus et rend ce qui s'est passé.
 
     Une cellule qui tue le noyau est sautée à l'essai suivant (`REPRISES` au plus).
@@ -51,7 +81,7 @@ def executer_un(chemin, journal, duree, duree_cellule):
     echeance = time.monotonic() + duree
     sautees, restes = {}, set()
     for essai in range(REPRISES + 1):
-        nb, raisons = _notebook_a_executer(chemin, sautees)
+        nb, raisons = _notebook_a_executer(chemin, sautees, valeurs, questions)
         mort, rang = _essayer(nb, chemin.parent, journal, echeance, duree_cellule, restes)
         if not mort or not rang or essai == REPRISES or time.monotonic() > echeance - 20:
             break
@@ -78,7 +108,7 @@ def _essayer(nb, dossier, journal, echeance, duree_cellule, restes):
 
     def suivre(cell, cell_index):
         nonlocal rang
-        rang = cell_index + 1
+        rang = cell["metadata"]["rang"]
         with contextlib.suppress(OSError):
             os.utime(journal)
 
@@ -114,6 +144,7 @@ def _noyau():
     if os.name != "posix":
         return AsyncKernelManager(kernel_name="python3")
     # Un chemin court : le système borne à une centaine de caractères celui d'une socket.
+    os.makedirs(os.environ["JUPYTER_RUNTIME_DIR"], exist_ok=True)
     dossier = tempfile.mkdtemp(prefix="n-", dir=os.environ["JUPYTER_RUNTIME_DIR"])
     fichier, prefixe = os.path.join(dossier, "n.json"), os.path.join(dossier, "n")
     return AsyncKernelManager(
@@ -146,6 +177,7 @@ def _bilan(nb, raisons, duree_cellule):
             "erreurs": [[s.ename, s.evalue] for s in c.outputs if s.output_type == "error"],
         }
         for c in nb.cells
+        if not c["metadata"].get("cachee")
     ]
 
     erreurs = [[rang, *e] for rang, c in enumerate(cellules, start=1) for e in c["erreurs"]]
@@ -164,7 +196,6 @@ def _bilan(nb, raisons, duree_cellule):
         "faites": faites - len(raisons),
         "sautees": len(raisons),
         "erreurs": erreurs[:20],
-        "questions": sorties.lire_questions(cellules),
         "remarques": remarques,
         "complet": faites == len(cellules),
     }
@@ -181,7 +212,14 @@ def principal(ordre, resultat, journal):
     limites.se_limiter(memoire=ADRESSAGE, fichier=FICHIER_MAX, secondes=4 * duree)
     bilans = {}
     for role, chemin in demande["notebooks"].items():
-        bilans[role] = executer_un(Path(chemin), journal, duree, demande["duree_cellule"])
+        bilans[role] = executer_un(
+            Path(chemin),
+            journal,
+            duree,
+            demande["duree_cellule"],
+            Path(demande["valeurs"]) / role,
+            demande["questions"],
+        )
         # Écrit après chaque notebook : si le second fait tout arrêter, le premier est gardé.
         Path(resultat).write_text(json.dumps(bilans), encoding="utf-8")
 

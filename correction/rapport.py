@@ -6,6 +6,7 @@ import io
 import re
 import shlex
 import statistics
+from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
@@ -26,16 +27,10 @@ COLONNES = (
     ("Mesurée", True),
     ("Données", True),
     ("Photos", True),
-    ("À vérifier", False),
+    ("Nouvelle exécution", False),
 )
-
 CONTACTS = {"courriel": "Adresse de courriel", "numero": "Numéro d'identification"}
-ETATS = {
-    "entière": "exécuté en entier",
-    "partielle": "exécuté en partie",
-    "jamais": "jamais exécuté",
-    "vide": "sans code",
-}
+ETATS = {"entière": "entier", "partielle": "en partie", "jamais": "jamais", "vide": "sans code"}
 
 
 def fr(nombre):
@@ -77,60 +72,62 @@ def _cellule(texte, tri="", classe="", nombre=False):
 
 
 def _ligne(bulletin, faits):
-    """Résumé d'une remise dans le tableau de la classe."""
+    """Résumé d'une remise dans le tableau de la classe : une ligne, des textes courts."""
+    notebooks = [faits["notebooks"][role] for role in ("classification", "test_model")]
     cellules = [_cellule(fr(bulletin.note), bulletin.note, nombre=True)]
-    erreurs = 0
-    for role in ("classification", "test_model"):
-        notebook = faits["notebooks"][role]
-        if notebook is None:
-            cellules.append(_cellule("absent", "0", "nul"))
-            continue
-        e = notebook["execution"]
-        erreurs += len(e["erreurs"])
-        ordre = "" if e["ordre"] or not e["faites"] else ", désordre"
-        texte = (ETATS[e["etat"]] if notebook["lisible"] else "illisible") + ordre
-        bon = notebook["lisible"] and e["etat"] == "entière" and e["ordre"]
-        cellules.append(
-            _cellule(texte, classe="plein" if bon else "partiel" if e["faites"] else "nul")
-        )
-    cellules.append(_cellule(str(erreurs), erreurs, "plein" if not erreurs else "nul", nombre=True))
-    notebook, modele = faits["notebooks"]["classification"], faits.get("modele") or {}
-    precisions = notebook["sorties"]["precisions"] if notebook else []
+    cellules += [_cellule_notebook(n) for n in notebooks]
+    erreurs = sum(len(n["execution"]["erreurs"]) for n in notebooks if n)
+    cellules.append(_cellule(str(erreurs), erreurs, "nul" if erreurs else "plein", nombre=True))
+    modele = faits.get("modele") or {}
+    precisions = [v for _, v in notebooks[0]["sorties"]["precisions"]] if notebooks[0] else []
     mesuree = modele.get("mesure")
     # Plusieurs réseaux sont évalués : on montre le score qui va avec le modèle remis.
-    affichee = (
-        min((v for _, v in precisions), key=lambda v: abs(v - (mesuree or 1)))
-        if precisions
-        else None
-    )
+    affichee = min(precisions, key=lambda v: abs(v - (mesuree or 1)), default=None)
     for valeur in (affichee, mesuree):
-        cellules.append(
-            _cellule("–" if valeur is None else fr(100 * valeur) + " %", valeur or 0, nombre=True)
-        )
-    poids = sum(t for _, t in faits["donnees"]["rendus"])
-    cellules.append(
-        _cellule(
-            f"{poids / 1e6:.0f} Mo" if faits["donnees"]["rendus"] else "non",
-            poids,
-            "nul" if poids else "plein",
-            nombre=True,
-        )
-    )
-    siennes = sum(not f[3] for f in faits["photos"]["fichiers"])
+        texte = "–" if valeur is None else fr(100 * valeur) + " %"
+        cellules.append(_cellule(texte, valeur or 0, nombre=True))
+    rendus = faits["donnees"]["rendus"]
+    poids = sum(t for _, t in rendus)
+    texte = f"{poids / 1e6:.0f} Mo" if rendus else "non"
+    cellules.append(_cellule(texte, poids, "nul" if poids else "plein", nombre=True))
+    communes = faits["photos"].get("communes", ())
+    siennes = sum(not f[3] and f[2] not in communes for f in faits["photos"]["fichiers"])
     cellules.append(_cellule(str(siennes), siennes, nombre=True))
-    signes = " · ".join(bulletin.signalements)
-    cellules.append(_cellule(signes or "–", len(bulletin.signalements), "signal" if signes else ""))
+    cellules.append(_cellule_execution(faits.get("execution")))
     return {"nom": bulletin.nom, "cle": bulletin.cle, "cellules": cellules}
 
 
-def _reussites(bulletins):
+def _cellule_notebook(notebook):
+    if notebook is None:
+        return _cellule("absent", "0", "nul")
+    e = notebook["execution"]
+    texte = ETATS[e["etat"]] if notebook["lisible"] else "illisible"
+    if e["etat"] == "partielle":
+        texte = f"{e['faites']} sur {e['total']}"
+    texte += "" if e["ordre"] or not e["faites"] else ", désordre"
+    bon = notebook["lisible"] and e["etat"] == "entière" and e["ordre"] and not e["erreurs"]
+    return _cellule(texte, classe="plein" if bon else "partiel" if e["propres"] else "nul")
+
+
+def _cellule_execution(bilans):
+    """« 12 sur 12 » cellules sans erreur, tous notebooks compris ; « – » sans nouvelle exécution."""
+    if not bilans:
+        return _cellule("–", -1)
+    total = sum(b.get("cellules") or 0 for b in bilans.values())
+    faites = sum((b.get("faites") or 0) - len(b["erreurs"]) for b in bilans.values())
+    bon = all(b["complet"] and not b["erreurs"] for b in bilans.values())
+    return _cellule(f"{faites} sur {total}", faites, "plein" if bon else "partiel")
+
+
+def _reussites(bulletins, questions=False):
+    """Réussite de chaque critère (ou de chaque question), dans l'ordre du barème."""
     resultat = []
-    for rang, premier in enumerate(bulletins[0].constats):
-        parts = [b.constats[rang].part for b in bulletins if b.constats[rang].part is not None]
-        if parts:
+    for colonne in zip(*(b.constats for b in bulletins), strict=True):
+        parts = [c.part for c in colonne if c.part is not None]
+        if parts and colonne[0].question is questions:
             resultat.append(
                 {
-                    "titre": premier.titre,
+                    "titre": colonne[0].titre,
                     "moyenne": 100 * statistics.mean(parts),
                     "pleins": sum(p >= 0.999 for p in parts),
                     "nuls": sum(p == 0 for p in parts),
@@ -139,14 +136,41 @@ def _reussites(bulletins):
     return resultat
 
 
-def page_de_classe(bulletins, tous_les_faits, ecartees, titre, mode):
+def _histogramme(bulletins):
+    """[(tranche, nombre, part de la plus haute)] : les notes en dix tranches."""
+    sur = bulletins[0].note_sur
+    tranches = [0] * 10
+    for b in bulletins:
+        tranches[min(9, int(10 * b.note / sur))] += 1
+    return [
+        (f"{fr(sur * i / 10)} à {fr(sur * (i + 1) / 10)}", n, 100 * n / max(tranches))
+        for i, n in enumerate(tranches)
+    ]
+
+
+@dataclass
+class Contenu:
+    """Ce dont un rapport est fait : bulletins, {clé: faits}, paires ressemblantes, photos communes, classe."""
+
+    bulletins: list
+    faits: dict
+    paires: list
+    photos_communes: dict
+    classe: object
+    titre: str
+    mode: str
+
+
+def page_de_classe(contenu, ecartees):
+    bulletins, tous_les_faits = contenu.bulletins, contenu.faits
+    noms = {b.cle: b.nom for b in bulletins}
     notes = [b.note for b in bulletins]
     return (
         _environnement()
         .get_template("classe.html")
         .render(
-            titre=titre,
-            mode=mode,
+            titre=contenu.titre,
+            mode=contenu.mode,
             style=_style(),
             bulletins=bulletins,
             ecartees=ecartees,
@@ -155,6 +179,10 @@ def page_de_classe(bulletins, tous_les_faits, ecartees, titre, mode):
             a_revoir=a_revoir(bulletins),
             lignes=[_ligne(b, tous_les_faits[b.cle]) for b in bulletins],
             reussites=_reussites(bulletins),
+            questions=sorted(_reussites(bulletins, questions=True), key=lambda q: q["moyenne"]),
+            histogramme=_histogramme(bulletins),
+            paires=[(noms[p.a], noms[p.b], p) for p in contenu.paires],
+            photos_communes=contenu.photos_communes,
             note_sur=bulletins[0].note_sur,
             moyenne=statistics.mean(notes),
             mediane=statistics.median(notes),
@@ -245,7 +273,6 @@ def notes_csv(bulletins, contacts=None):
             f"Note (/{fr(bulletins[0].note_sur)})",
             *map(_inerte, titres),
             "Remarques",
-            "À vérifier",
         ]
     )
     for b in bulletins:
@@ -258,7 +285,6 @@ def notes_csv(bulletins, contacts=None):
                 fr(b.note),
                 *points,
                 _inerte(remarques),
-                _inerte(" | ".join(b.signalements)),
             ]
         )
     return "\ufeff" + tampon.getvalue()
@@ -278,12 +304,13 @@ def commandes_github(bulletins):
     return "\n".join(lignes) + "\n"
 
 
-def ecrire(bulletins, tous_les_faits, classe, sortie, titre, mode):
+def ecrire(contenu, sortie):
     """Écrit le rapport dans `sortie`, chaque fichier d'un seul coup.
 
     rapport.html, notes.csv, etudiants/*.{html,md} ; pour Moodle, retours-moodle.zip et feuille-moodle.csv (si la
     feuille d'évaluation était avec les remises) ; pour des clones de GitHub, retours-github.sh.
     """
+    bulletins, classe, titre = contenu.bulletins, contenu.classe, contenu.titre
     feuille = moodle.lire_feuille(classe.feuille) if classe.feuille else None
     sans_ligne = []
     pages = {}
@@ -301,7 +328,7 @@ def ecrire(bulletins, tous_les_faits, classe, sortie, titre, mode):
     pages["notes.csv"] = notes_csv(bulletins, contacts)
     ecartees = [*classe.ecartees]
     ecartees += [(i, "aucune ligne dans la feuille d'évaluation") for i in sans_ligne]
-    pages["rapport.html"] = page_de_classe(bulletins, tous_les_faits, ecartees, titre, mode)
+    pages["rapport.html"] = page_de_classe(contenu, ecartees)
     for nom, contenu in pages.items():
         octets = contenu if isinstance(contenu, bytes) else contenu.encode("utf-8", "replace")
         with ecriture_atomique(Path(sortie) / nom) as provisoire:

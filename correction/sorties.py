@@ -81,15 +81,21 @@ def lire_sorties(cellules):
     return faits
 
 
-def lire_questions(cellules):
-    """{question: « juste » | « faux »} d'après la sortie des cellules qui appellent `verifier`."""
+def lire_questions(cellules, appels):
+    """{question: « juste » | « faux » | « sans réponse »} d'après la sortie des cellules qui appellent `verifier`.
+
+    `appels` : [(rang de la cellule, question)], lus dans le code ; un ❌ l'emporte sur un ✅ de la même cellule.
+    """
     etats = {}
-    for cellule in cellules:
-        for nom in re.findall(r"verifier\(\s*[\"']([\w-]{1,30})[\"']", cellule["source"]):
-            etats[nom] = "sans réponse"
-            for signe, question in re.findall(r"(✅|❌)\s*([\w-]{1,30})\s*[:—]", cellule["texte"]):
-                if question == nom:
-                    etats[nom] = "juste" if signe == "✅" else "faux"
+    for rang, nom in appels:
+        signes = {
+            signe
+            for signe, question in re.findall(
+                r"(✅|❌)\s*([\w-]{1,30})\s*[:—]", cellules[rang - 1]["texte"]
+            )
+            if question == nom
+        }
+        etats[nom] = "faux" if "❌" in signes else "juste" if signes else "sans réponse"
     return etats
 
 

@@ -25,3 +25,8 @@ def ensemble(n, code, *arguments):
     for essai, (_, erreur) in zip(essais, sorties, strict=True):
         assert essai.returncode == 0, erreur[-3_000:]
     return [sortie for sortie, _ in sorties]
+
+
+def contenu(dossier):
+    """Noms triés de ce que contient un dossier, sans les témoins de verrou (vides et cachés)."""
+    return sorted(c.name for c in dossier.iterdir() if not c.name.endswith(".verrou"))

@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -12,15 +13,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import remises
+import yaml
 from PIL import Image
 from test_correction import BAREME, MODELE, manques, parts
 
-from correction import etudiante, faits, note
+from correction import etudiante, execution, faits, note, notebook
 from outils import hm, preparation, verification, voisins
 from outils.verification import verifier
 
 FACULTATIF = {"reseau_4": 0}  # un bonus : le corrigé n'entraîne pas ce réseau, il dit comment
 NOTEBOOKS = ("convolution.ipynb", "classification.ipynb", "test_model.ipynb")
+OBLIGATOIRES = {cle for cle, q in BAREME["questions"].items() if "labo" not in q}
 
 
 def corrige(nom):
@@ -69,9 +72,7 @@ def test_le_corrige_a_tous_les_points(tmp_path):
     dossier = remises.copier_modele(remises.labos_resolus(tmp_path / "corrige"))
     b = bulletin(dossier, tmp_path)
     assert manques(b) == FACULTATIF and b.note == 100
-    assert set(BAREME["questions"]) <= set(parts(b)), (
-        "les questions comptent pour qui part de nos labos"
-    )
+    assert set(parts(b)) >= OBLIGATOIRES, "les questions comptent pour qui part de nos labos"
 
 
 def test_la_version_etudiante_rendue_telle_quelle_ne_vaut_presque_rien(depot, tmp_path):
@@ -116,6 +117,19 @@ def test_une_question_fausse_ou_effacee_ne_donne_rien(tmp_path):
     assert manques(bulletin(dossier, tmp_path)) == {"q2": 0, "q3": 0, "q4": 0, **FACULTATIF}
 
 
+def test_un_commentaire_et_une_phrase_imprimee_ne_repondent_pas(tmp_path):
+    def forger(notebook, nom):
+        for cellule in notebook["cells"]:
+            for cle in re.findall(r'verifier\("([\w-]+)"\)', source(cellule)):
+                faux = f'# verifier("{cle}")\nprint("✅ {cle} : juste")'
+                cellule["source"] = source(cellule).replace(f'verifier("{cle}")', faux)
+                cellule["outputs"] = [remises.flux(f"✅ {cle} : juste\n")]
+        return notebook
+
+    dossier = remises.copier_modele(remises.labos_resolus(tmp_path / "r", forger))
+    assert set(manques(bulletin(dossier, tmp_path))) == OBLIGATOIRES
+
+
 def test_une_question_d_un_autre_labo_se_compte_aussi(tmp_path):
     dossier = remises.copier_modele(remises.labos_resolus(tmp_path / "r"))
     cellule = ('verifier("labo3-q1")', [remises.flux("✅ labo3-q1 : dix moyennes.\n")])
@@ -137,12 +151,14 @@ def test_la_nouvelle_execution_passe_avant_les_sorties_remises(tmp_path):
     f["modele"] = modele_remis()
     f["execution"] = {
         "classification": {
-            "questions": {"q1": "juste", "q2": "faux"},
+            "questions": {"q1": ["juste", "les neuf sommes."], "q2": ["faux", "3 images"]},
             "remarques": ["Cellule 3 : oups"],
-        }
+        },
+        "test_model": {"questions": {"q6": ["juste", ""], "q7": ["juste", ""]}},
     }
     b = note.noter(f, BAREME)
-    assert manques(b) == {"q2": 0, "q3": 0, "q4": 0, "q5": 0, **FACULTATIF}
+    assert {c for c in manques(b) if c in OBLIGATOIRES} == OBLIGATOIRES - {"q1", "q6", "q7"}
+    assert next(c.trouve for c in b.constats if c.cle == "q2") == "faux : 3 images"
     assert dict(b.remarques)["Nouvelle exécution, classification.ipynb"] == "Cellule 3 : oups"
 
 
@@ -169,21 +185,15 @@ def test_ni_solution_ni_sortie_et_les_memes_identifiants(depot, nom):
 
 def test_chaque_question_a_sa_cellule_son_bareme_et_sa_verification():
     trouvees = {}
-    for nom in NOTEBOOKS:
-        for cellule in (c for c in corrige(nom)["cells"] if c["cell_type"] == "code"):
-            for cle in re.findall(r'verifier\("([\w-]+)"\)', source(cellule)):
-                trouvees[cle] = nom.removesuffix(".ipynb")
-                assert any(f"✅ {cle} :" in "".join(s.get("text", "")) for s in cellule["outputs"])
-    notees = {cle: q["labo"] for cle, q in BAREME["questions"].items()}
-    # Une cellule à remettre en ordre par labo ne compte pas dans la note.
-    assert trouvees == notees | {f"ordre-{i}": Path(nom).stem for i, nom in enumerate(NOTEBOOKS)}
-    # Les questions des autres labos ne sont pas notées ; chacune a sa cellule, et réciproquement.
     for chemin in (remises.RACINE / "analyse_image").glob("*.ipynb"):
-        for cellule in json.loads(chemin.read_text(encoding="utf-8"))["cells"]:
-            trouvees |= dict.fromkeys(
-                re.findall(r'verifier\("([\w-]+)"\)', source(cellule)), chemin.stem
-            )
-    assert set(trouvees) == set(verification.QUESTIONS)
+        for cellule in (c for c in corrige(chemin.name)["cells"] if c["cell_type"] == "code"):
+            for cle in re.findall(r'verifier\("([\w-]+)"\)', source(cellule)):
+                trouvees[cle] = chemin.stem
+                assert any(f"✅ {cle} :" in "".join(s.get("text", "")) for s in cellule["outputs"])
+    assert set(trouvees) == set(verification.QUESTIONS) == set(BAREME["questions"])
+    for cle, question in BAREME["questions"].items():  # « labo » : ceux qui sont facultatifs
+        facultatif = trouvees[cle] not in execution.EXECUTES
+        assert question.get("labo") == (trouvees[cle] if facultatif else None), cle
 
 
 def test_le_depot_est_pret_a_pousser(depot):
@@ -195,9 +205,8 @@ def test_le_depot_est_pret_a_pousser(depot):
         "modele/reference/modele.weights.h5",
     }  # fmt: skip
     assert attendus <= presents
-    assert not [
-        f for f in presents if f.startswith(("correction", "tests")) or f.endswith("reseaux.py")
-    ]
+    assert not [f for f in presents if f.startswith("correction") or f.endswith("reseaux.py")]
+    assert [f for f in presents if f.startswith("tests")] == ["tests/test_ma_remise.py"]
     assert tomllib.loads((depot / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["labo"][
         "adresse"
     ]
@@ -231,6 +240,52 @@ def test_la_verification_de_classroom(depot, tmp_path):
     assert lancer(dossier) == (0, "Tout est là.\n")
 
 
+def test_classroom_note_question_par_question(depot):
+    texte = (depot / ".github" / "workflows" / "classroom.yml").read_text(encoding="utf-8")
+    etapes = yaml.safe_load(texte)["jobs"]["autograding"]["steps"]
+    notees = {e["id"]: e["with"] for e in etapes if "id" in e}
+    assert set(notees) == {"fichiers", "classification", "test_model"} | OBLIGATOIRES
+    assert {notees[q]["max-score"] for q in OBLIGATOIRES} == {4}
+    assert etapes[-1]["with"]["runners"].split(",") == list(notees)
+    assert len(etapes[-1]["env"]) == len(notees)
+
+
+def test_les_tests_du_depot_etudiant_verifient_la_remise(depot):
+    essai = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=depot,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert essai.returncode == 1, essai.stdout[-2000:]
+    assert re.search(rf"{3 + len(OBLIGATOIRES)} failed", essai.stdout), essai.stdout[-2000:]
+
+
+NUMEROS = {
+    "jamais": (None, []),
+    "numéro seul": (3, []),
+    "sortie seule": (None, [remises.flux("3")]),
+    "numéro et sortie": (3, [remises.flux("3")]),
+}
+
+
+@pytest.mark.parametrize("cas", NUMEROS)
+@pytest.mark.parametrize(
+    "texte", ["x = 1", "# rien\n\n# encore", ""], ids=["code", "commentaire", "vide"]
+)
+def test_la_meme_lecture_de_executee_que_la_correction(depot, tmp_path, monkeypatch, cas, texte):
+    numero, sorties = NUMEROS[cas]
+    contenu = remises.notebook([(texte, sorties), ("y = 2", [remises.flux("2")])])
+    contenu["cells"][0]["execution_count"] = numero
+    remises.ecrire(tmp_path / "classification.ipynb", contenu)
+    verifier = runpy.run_path(str(depot / ".github" / "classroom" / "verifier_remise.py"))
+    verifier["cellules"].__globals__["LABOS"] = tmp_path
+    chez_eux = any("non exécutée" in f for f in verifier["fautes"]("classification"))
+    lues = notebook.lire(tmp_path / "classification.ipynb")["cellules"]
+    assert chez_eux is (notebook.etat_execution(lues)["etat"] != "entière")
+
+
 def test_produire_ne_vide_rien_et_refuse_le_corrige(tmp_path):
     (tmp_path / "mes notes.txt").write_text("à garder")
     etudiante.produire(tmp_path)
@@ -251,10 +306,8 @@ def test_vider_garde_le_retrait_la_consigne_et_le_reste():
     vide = etudiante.vider(resolu)
     assert vide == f"def f(x):\n    # À VOUS : doubler x\n    {etudiante.ARRET}\n\nprint(f(2))"
     compile(vide, "cellule", "exec")
-    assert (
-        etudiante.vider("x = 1\n# BEGIN SOLUTION n'est pas un marqueur")
-        == "x = 1\n# BEGIN SOLUTION n'est pas un marqueur"
-    )
+    prose = "x = 1\n# La solution commence par une boucle ; begin() et end() sont des méthodes"
+    assert etudiante.vider(prose) == prose
 
 
 @pytest.mark.parametrize(
@@ -266,6 +319,12 @@ def test_vider_garde_le_retrait_la_consigne_et_le_reste():
         "### BEGIN SOLUTION\n### END HIDDEN TESTS",
         "###BEGIN SOLUTION\nx = 1\n### END SOLUTION",
         "### begin solution\nx = 1",
+        "# BEGIN SOLUTION\nx = 1\n# END SOLUTION",
+        "#BEGIN_SOLUTION\nx = 1",
+        "## Begin Solution : x\nx = 1",
+        "x = 1\n    #### End solution",
+        "# --- BEGIN SOLUTION ---\nx = 1",
+        "# DÉBUT SOLUTION\nx = 1",
     ],
 )
 def test_des_marqueurs_fautifs_sont_une_erreur(cellule):
@@ -276,6 +335,40 @@ def test_des_marqueurs_fautifs_sont_une_erreur(cellule):
     }
     with pytest.raises(etudiante.MarqueursInvalides, match=r"labo\.ipynb, cellule 1 \(abc\)"):
         etudiante.version_etudiante(notebook, "labo.ipynb")
+
+
+# --- Les réponses qui se lisent ailleurs ------------------------------------------------------------
+
+# À réécrire autrement : la vérification refait le calcul demandé, `hm` fournit ce que la question fait écrire.
+FUITES_CONNUES = {
+    ("deux_convolutions.ipynb", "verification.py"),
+    ("passage_echelle.ipynb", "verification.py"),
+    ("preparation_hm.ipynb", "hm.py"),
+    ("transfer_learning.ipynb", "verification.py"),
+}
+
+
+def test_une_solution_recopiee_ailleurs_est_trouvee():
+    solution = "### BEGIN SOLUTION\nz = np.clip((a - b.min()) / (b.max() - b.min()), 0, 1)\n### END SOLUTION"
+    resolu = {"cells": [{"source": solution}]}
+    copie = "def f(x, y):\n    return np.clip((x - y.min()) / (y.max() - y.min()),\n                   0, 1)"
+    autre = "def f(x, y):\n    return np.clip((x - y.mean()) / y.std(), -1, 1)"
+    trouvees = etudiante.fuites({"labo": resolu}, {"copie.py": copie, "autre.py": autre})
+    assert [(labo, fichier) for labo, fichier, _ in trouvees] == [("labo", "copie.py")]
+
+
+def test_aucune_autre_reponse_ne_se_lit_dans_ce_qu_on_distribue():
+    resolus, distribues = {}, {}
+    for fichier in etudiante.fichiers_distribues():
+        if fichier.suffix == ".ipynb":
+            resolus[fichier.name] = corrige(fichier.name)
+            vide = etudiante.version_etudiante(resolus[fichier.name], fichier.name)
+            cellules = (c for c in vide["cells"] if c["cell_type"] == "code")
+            distribues[fichier.name] = "\n".join(map(source, cellules))
+        elif fichier.suffix == ".py":
+            distribues[fichier.name] = fichier.read_text(encoding="utf-8")
+    trouvees = etudiante.fuites(resolus, distribues)
+    assert {(labo, fichier) for labo, fichier, _ in trouvees} <= FUITES_CONNUES, trouvees
 
 
 # --- verifier ---------------------------------------------------------------------------------

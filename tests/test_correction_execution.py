@@ -1,5 +1,6 @@
 """Correction : la commande entière, et la nouvelle exécution de notebooks qui font tout pour mal finir."""
 
+import itertools
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ import psutil
 import pytest
 import remises
 
-from correction import cellules_sautees, execution, faits, limites
+from correction import bac_a_sable, cellules_sautees, execution, faits, limites
 from correction.__main__ import principal
 from outils import donnees
 
@@ -30,7 +31,7 @@ HOSTILES = {
     "sortie": "import os\nos._exit(0)",
     "fin": "print('arrivé au bout')",
 }
-SANS_UNSHARE = sys.platform != "linux" or not shutil.which("unshare")
+LIENS = [("ro", d, d) for d in ("/bin", "/lib", "/lib64") if os.path.isdir(d)]
 
 
 def remise_hostile(dossier):
@@ -61,17 +62,35 @@ def petites_donnees(tmp_path):
     return chemins
 
 
+@pytest.fixture(scope="module")
+def trousse(tmp_path_factory):
+    return execution.preparer_trousse(tmp_path_factory.mktemp("t") / "trousse")
+
+
+def enfermer(monkeypatch, moyen):
+    """Impose un moyen d'enfermer (« » : aucun), ou saute le test s'il n'est pas d'ici."""
+    if moyen:
+        if not shutil.which(moyen):
+            pytest.skip(f"{moyen} n'est pas installé")
+        essai = subprocess.run(
+            [*bac_a_sable._PREFIXES[moyen]([("ro", "/usr", "/usr"), *LIENS], Path("/tmp")), "true"],
+            capture_output=True,
+        )
+        if essai.returncode:
+            pytest.skip(f"{moyen} ne marche pas ici")
+    monkeypatch.setattr(bac_a_sable, "disponible", lambda: moyen)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="limites POSIX")
-@pytest.mark.parametrize("isole", [True, False], ids=["avec isolement", "sans isolement"])
-def test_tout_ce_qui_finit_mal_est_survecu_et_dit(tmp_path, monkeypatch, petites_donnees, isole):
-    if not isole:
-        monkeypatch.setattr(limites, "isolement", list)
-    elif not limites.isolement():
-        pytest.skip("ce système ne permet pas l'isolement")
+@pytest.mark.parametrize("moyen", ["bwrap", "unshare", ""])
+def test_tout_ce_qui_finit_mal_est_survecu_et_dit(
+    tmp_path, monkeypatch, petites_donnees, trousse, moyen
+):
+    enfermer(monkeypatch, moyen)
     original = remise_hostile(tmp_path / "remises" / "hostile")
     avant = {f: f.read_bytes() for f in original.rglob("*") if f.is_file()}
     bilans = execution.executer(
-        lire(original, tmp_path), tmp_path / "travail", petites_donnees, [tmp_path / "remises"], 6
+        lire(original, tmp_path), tmp_path / "travail", petites_donnees, trousse, 6
     )
     bilan = bilans["classification"]
     texte = "\n".join(bilan["remarques"])
@@ -205,14 +224,19 @@ def test_noter_une_classe_puis_reprendre(classe, tmp_path, capsys, monkeypatch):
         return
     assert notes["Élise Tremblay"] == "100"
     # Relancée, la commande ne relit rien ; une remise changée est relue.
-    monkeypatch.setattr("correction.classe._lire", lambda s, t: pytest.fail(f"{s.nom} est relu"))
+    monkeypatch.setattr(
+        "correction.classe._lire_toutes",
+        lambda liste, *_: [pytest.fail(f"{s.nom} est relu") for s in liste],
+    )
     assert principal(["noter", str(classe), "--sortie", str(sortie)]) == 0
     assert "4 remise(s) inchangée(s)" in capsys.readouterr().out
     (classe / "vide" / "x.txt").write_text("x")
     relus = []
     monkeypatch.setattr(
-        "correction.classe._lire",
-        lambda s, t: relus.append(s.nom) or faits.etablir(s.__dict__, Path(t) / "x"),
+        "correction.classe._lire_toutes",
+        lambda liste, t, _: [
+            relus.append(s.nom) or faits.etablir(s.__dict__, Path(t) / "x") for s in liste
+        ],
     )
     assert principal(["noter", str(classe), "--sortie", str(sortie)]) == 0
     assert relus == ["vide"]
@@ -222,12 +246,14 @@ def test_une_lecture_qui_meurt_ne_coute_qu_une_remise(classe, tmp_path, monkeypa
     lancer = limites.lancer_borne
 
     def saboter(commande, **options):
-        demande = (
-            Path(commande[3]).read_text(encoding="utf-8") if "correction.faits" in commande else ""
-        )
-        if "vide" in json.loads(demande)["nom"] if demande else False:
-            return limites.Fin(None, "arrêté : plus de 150 s", 150, [])
-        return lancer(commande, **options)
+        if "correction.faits" not in commande:
+            return lancer(commande, **options)
+        taches = json.loads(Path(commande[3]).read_text(encoding="utf-8"))
+        avant = list(itertools.takewhile(lambda tache: tache["nom"] != "vide", taches))
+        Path(commande[3]).write_text(json.dumps(avant), encoding="utf-8")
+        fin = lancer(commande, **options)
+        meurt = limites.Fin(None, "arrêté : sans nouvelles depuis 150 s", 150, [])
+        return fin if len(avant) == len(taches) else meurt
 
     monkeypatch.setattr(limites, "lancer_borne", saboter)
     monkeypatch.setattr("correction.classe._mesurer_modeles", lambda *a: None)
@@ -269,3 +295,114 @@ def test_les_erreurs_de_commande_sont_en_francais(tmp_path, capsys):
         encoding="utf-8",
     )
     assert aide.returncode == 0 and "noter DOSSIER" in aide.stdout
+
+
+# --- Ce que le bac à sable ne laisse pas faire ----------------------------------------------------
+
+CORRIGE = remises.RACINE / "analyse_image" / "classification.ipynb"
+ATTAQUES = f"""
+import os, pathlib, subprocess, urllib.request
+def essayer(nom, action):
+    try:
+        action()
+    except Exception as erreur:
+        print(nom, "refusé", type(erreur).__name__)
+    else:
+        print(nom, "PERMIS")
+def shell(*commande):
+    subprocess.run(commande, check=True, capture_output=True)
+essayer("corrigé", lambda: open({str(CORRIGE)!r}).read())
+essayer("autre", lambda: open("{{autre}}").read())
+essayer("maison", lambda: os.listdir({str(Path.home())!r} + "/.config"))
+essayer("secrets", lambda: open("/etc/shadow").read())
+essayer("système", lambda: pathlib.Path("/usr/pris").write_text("x"))
+essayer("trousse", lambda: pathlib.Path("{{trousse}}/pris").write_text("x"))
+essayer("remonter", lambda: shell("mount", "-o", "remount,bind,rw", "/usr"))
+essayer("démonter", lambda: shell("umount", "/usr"))
+essayer("emboîter", lambda: shell("unshare", "-Urm", "mount", "-o", "remount,bind,rw", "/usr"))
+essayer("réseau", lambda: urllib.request.urlopen("http://192.0.2.1", timeout=3))
+essayer("processus", lambda: open("/proc/{{pid}}/environ").read())
+fils = subprocess.Popen(["sleep", "988"], start_new_session=True)
+"""
+
+
+@pytest.mark.parametrize("moyen", ["bwrap", "unshare"])
+def test_une_remise_hostile_ne_voit_ni_n_atteint_rien(
+    tmp_path, monkeypatch, petites_donnees, trousse, moyen
+):
+    enfermer(monkeypatch, moyen)
+    autre = remises.ecrire(tmp_path / "remises" / "autre" / "reponse.txt", "secret")
+    (Path.home() / ".config").mkdir(exist_ok=True)
+    attaques = ATTAQUES.format(autre=autre, trousse=trousse, pid=os.getpid())
+    dire = "print(open('vu.txt').read())\nraise RuntimeError(open('vu.txt').read())"
+    source = "import contextlib\nwith open('vu.txt', 'w') as f, contextlib.redirect_stdout(f):\n"
+    source += "".join(f"    {ligne}\n" for ligne in attaques.strip().splitlines())
+    remise = tmp_path / "remises" / "hostile"
+    cellules = [(source, []), (dire, [])]
+    remises.ecrire(
+        remise / "analyse_image" / "classification.ipynb",
+        remises.notebook(cellules, executer=False),
+    )
+    bilan = execution.executer(
+        lire(remise, tmp_path), tmp_path / "travail", petites_donnees, trousse, 60
+    )["classification"]
+    vu = bilan["erreurs"][-1][2]
+    assert vu.count("refusé") == 11 and "PERMIS" not in vu, vu
+    assert not any(p.info["cmdline"] == ["sleep", "988"] for p in psutil.process_iter(["cmdline"]))
+    assert not list(Path(trousse).glob("pris"))
+
+
+def test_une_bombe_de_processus_est_arretee(tmp_path, petites_donnees, trousse):
+    if not bac_a_sable.disponible():
+        pytest.skip("aucun bac à sable ici")
+    bombe = (
+        "import subprocess, time\n"
+        "fils = [subprocess.Popen(['sleep', '989']) for _ in range(300)]\ntime.sleep(60)"
+    )
+    remises.ecrire(
+        tmp_path / "r" / "analyse_image" / "classification.ipynb", remises.notebook([(bombe, [])])
+    )
+    bilan = execution.executer(
+        lire(tmp_path / "r", tmp_path), tmp_path / "t", petites_donnees, trousse, 60
+    )["classification"]
+    assert "processus à la fois" in bilan["remarques"][0]
+    assert not any(p.info["cmdline"] == ["sleep", "989"] for p in psutil.process_iter(["cmdline"]))
+
+
+def test_sans_bac_a_sable_executer_demande_un_oui(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(bac_a_sable, "disponible", lambda: "")
+    monkeypatch.setattr("builtins.input", lambda question: "non")
+    commande = ["noter", str(tmp_path), "--sortie", str(tmp_path / "s"), "--executer"]
+    assert principal(commande) == 1
+    texte = capsys.readouterr()
+    assert "Aucun bac à sable" in texte.out and "Rien n'a été exécuté" in texte.err
+
+
+# --- Les questions posées de nouveau ----------------------------------------------------------------
+
+TRICHE = """import outils.verification
+from outils.verification import verifier
+outils.verification.QUESTIONS.update(dict.fromkeys(("q1", "q6", "q7"), lambda noms: "juste"))
+outils.verification.verifier = verifier = lambda cle: print(f"✅ {cle} : juste")"""
+REPONSES = """import numpy as np
+def convoluer(image, filtre, pas=1):
+    vues = np.lib.stride_tricks.sliding_window_view(image, filtre.shape)[::pas, ::pas]
+    return (vues * filtre).sum(axis=(2, 3))"""
+
+
+@pytest.mark.parametrize(
+    ("reponse", "etat"),
+    [(REPONSES, "juste"), (REPONSES + " + 1", "faux"), ("convoluer = 3", "faux")],
+    ids=["juste", "fausse", "absente"],
+)
+def test_les_questions_sont_posees_de_nouveau_par_nous(
+    tmp_path, petites_donnees, trousse, reponse, etat
+):
+    cellules = [(TRICHE, []), (reponse, []), ('verifier("q1")', []), ("convoluer = None", [])]
+    dossier = tmp_path / "r"
+    remises.ecrire(dossier / "analyse_image" / "classification.ipynb", remises.notebook(cellules))
+    bilan = execution.executer(
+        lire(dossier, tmp_path), tmp_path / "t", petites_donnees, trousse, 60
+    )["classification"]
+    # Les valeurs sont celles du moment où la question est posée, la vérification est la nôtre.
+    assert bilan["questions"]["q1"][0] == etat, bilan

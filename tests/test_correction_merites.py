@@ -173,7 +173,7 @@ def test_les_images_du_depot_et_celles_de_toute_la_classe_ne_sont_pas_personnell
     assert list(ressemblances.marquer_photos_communes(tous).values()) == ["images/mon_pantalon.png"]
     bulletins = [note.noter(f, BAREME) for f in tous]
     assert [parts(b)["photo_presente"] for b in bulletins] == [0, 0, 0, 1]
-    assert not any("photo" in s for s in ressemblances.signaler(tous)["a"])
+    assert not any("photo" in s for p in ressemblances.comparer(tous) for s in p.phrases)
 
 
 # --- L'énoncé publié ------------------------------------------------------------------------------

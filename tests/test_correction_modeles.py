@@ -12,7 +12,7 @@ import pytest
 import remises
 from keras import layers
 
-from correction import fournis, mesures_modeles
+from correction import files, fournis, mesures_modeles
 from mesures.reseaux import une_convolution
 
 JSON, POIDS = remises.REFERENCE / "modele.json", remises.REFERENCE / "modele.weights.h5"
@@ -260,7 +260,7 @@ def test_un_modele_qui_fige_ou_tue_le_processus_ne_coute_que_lui(tmp_path, monke
         "    open(sys.argv[4], 'a').write(json.dumps({'cle': t['cle'], 'charge': True}) + '\\n')\n"
     )
     faux.chmod(0o755)
-    monkeypatch.setattr(mesures_modeles.sys, "executable", str(faux))
+    monkeypatch.setattr(files.sys, "executable", str(faux))
     monkeypatch.setattr(mesures_modeles, "DEMARRAGE", 0)
     taches = [{"cle": cle} for cle in ("a", "mort", "b", "fige", "c")]
     resultats = mesures_modeles.examiner_tous(

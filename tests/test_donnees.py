@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processus import ensemble
+from processus import contenu, ensemble
 
 from outils import donnees, fichiers
 from outils.donnees import COLONNES
@@ -243,7 +243,7 @@ def test_un_telechargement_coupe_ne_laisse_que_son_debut(datas, miroir):
     with pytest.raises(ConnectionError, match="train-images-idx3-ubyte.gz"):
         donnees.telecharger_ubyte(datas, miroirs=(miroir + "coupe/",))
     # Ce qui est reçu servira au prochain appel, mais jamais sous le nom du fichier.
-    assert [c.name for c in datas.iterdir()] == ["train-images-idx3-ubyte.gz.partie"]
+    assert contenu(datas) == ["train-images-idx3-ubyte.gz.partie"]
 
 
 @besoin_du_reel
@@ -251,10 +251,10 @@ def test_un_telechargement_repris_garde_ce_qui_est_deja_la(datas, miroir):
     with pytest.raises(ConnectionError):
         donnees.telecharger_ubyte(datas, miroirs=(miroir + "coupe/",))
     donnees.telecharger_ubyte(datas, miroirs=(miroir,))
-    dates = {f.name: f.stat().st_mtime_ns for f in datas.iterdir()}
+    dates = {nom: (datas / nom).stat().st_mtime_ns for nom in contenu(datas)}
     assert set(dates) == {c.name for c in REEL}
     donnees.telecharger_ubyte(datas, miroirs=())  # plus rien à demander
-    assert dates == {f.name: f.stat().st_mtime_ns for f in datas.iterdir()}
+    assert dates == {nom: (datas / nom).stat().st_mtime_ns for nom in contenu(datas)}
 
 
 def _sans_debian(fonction):
@@ -294,9 +294,7 @@ def test_un_dossier_partage_en_lecture_seule_suffit(lecture_seule, capsys, monke
     assert X.shape == (20, 28, 28)
     assert [c.parent for c in donnees.obtenir_csv()] == [lecture_seule] * 2
     personnel = lecture_seule.parent / "personnel" / "labos-images"
-    assert (personnel / donnees.CACHE).is_file() and [c.name for c in personnel.iterdir()] == [
-        donnees.CACHE
-    ]
+    assert (personnel / donnees.CACHE).is_file() and contenu(personnel) == [donnees.CACHE]
     assert "est en lecture seule : on écrit dans" in capsys.readouterr().out
     monkeypatch.setattr(donnees, "lire_csv", None)
     (_, y), _ = donnees.charger_fashion_mnist()  # le cache écrit ailleurs est retrouvé
@@ -360,7 +358,11 @@ def service(tmp_path):
 
 
 def noms(dossier):
-    return sorted(c.relative_to(dossier).as_posix() for c in dossier.rglob("*") if c.is_file())
+    return sorted(
+        c.relative_to(dossier).as_posix()
+        for c in dossier.rglob("*")
+        if c.is_file() and c.suffix != ".verrou"
+    )
 
 
 def test_deux_noyaux_obtiennent_les_memes_donnees(datas, service):

@@ -494,7 +494,7 @@ def test_deux_noyaux_ecrivent_le_meme_cache_a_la_fois(en_cache, manifeste, tmp_p
         _, erreurs = noyau.communicate(timeout=600)
         assert noyau.returncode == 0, erreurs.decode()
     assert contenu(tmp_path / "c") == contenu(en_cache[0])
-    assert sorted(c.name for c in tmp_path.iterdir()) == ["c", "m.csv"]  # ni verrou ni reste
+    assert {c.name for c in tmp_path.iterdir()} == {"c", "m.csv", ".c.verrou"}
 
 
 def test_un_cache_complet_en_lecture_seule_suffit(en_cache, manifeste, monkeypatch):

@@ -1,6 +1,7 @@
 """Les jeux de photos : trouvés comme on les range, extraits sans danger, et un dessin n'est jamais une photo."""
 
 import gzip
+import hashlib
 import io
 import tarfile
 import zipfile
@@ -10,7 +11,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
-from processus import ensemble
+from processus import contenu, ensemble
 
 from outils import fichiers, garde_robe, jeux
 from outils.fichiers import DonneesInvalides
@@ -121,7 +122,7 @@ def test_une_mauvaise_archive_ne_laisse_rien(archive, tmp_path, abimer, attendu)
         extraire(archive, tmp_path / "photos")
     assert "images.tar" in erreur.value.sujet and "images.tar" in erreur.value.remede
     assert "dossier" not in erreur.value.remede  # jamais « supprimez ce dossier »
-    assert [c.name for c in tmp_path.iterdir()] == ["serveur"]
+    assert contenu(tmp_path) == ["serveur"]
 
 
 @pytest.mark.parametrize("champ", ["PHOTO_MAX", "MEMBRES_MAX", "ARCHIVE_MAX", "octets_max"])
@@ -200,20 +201,21 @@ def test_les_chiens_sont_telecharges_puis_retrouves(serveur, datas, changer, cap
     dossier, source = jeux.obtenir("chiens")
     assert source == "Stanford Dogs" and "Données : Stanford Dogs" in capsys.readouterr().out
     assert {d.name: len(list(d.iterdir())) for d in dossier.iterdir()} == dict.fromkeys(RACES, 4)
-    assert [c.name for c in datas.iterdir()] == ["stanford-dogs"]  # ni archive ni reste
+    assert contenu(datas) == ["stanford-dogs"]  # ni archive ni reste
     changer("chiens", adresses=())
     assert jeux.obtenir("chiens") == (dossier, source)  # la seconde fois, rien à télécharger
 
 
-def test_un_telechargement_coupe_est_complete_au_prochain_appel(serveur, datas, changer):
-    changer("chiens", adresses=jeux.JEUX["chiens"].adresses[1:])
+def test_un_telechargement_coupe_est_complete_au_prochain_appel(serveur, archive, datas, changer):
+    somme = f"sha256:{hashlib.sha256(archive.read_bytes()).hexdigest()}"
+    changer("chiens", adresses=jeux.JEUX["chiens"].adresses[1:], somme=somme)
     serveur["couper"] = True
     jumeau = datas / "jumeau_x"
     assert jeux.obtenir("chiens", jumeau=lambda: jumeau) == (jumeau, "chiens dessinés")
     deja = (datas / "images.tar.partie").stat().st_size
     assert jeux.obtenir("chiens")[1] == "Stanford Dogs"
     assert serveur["demandes"] == [0, deja] and deja > 0
-    assert [c.name for c in datas.iterdir()] == ["stanford-dogs"]
+    assert contenu(datas) == ["stanford-dogs"]
 
 
 def test_une_archive_posee_a_la_main_sert_et_reste(archive, datas):
@@ -239,7 +241,7 @@ def test_une_archive_posee_et_coupee_est_nommee_et_reste(archive, datas):
     (datas / "images.tar").write_bytes(archive.read_bytes()[:3_000])
     with pytest.raises(DonneesInvalides, match="images.tar"):
         jeux.obtenir("chiens", en_ligne=False)
-    assert [c.name for c in datas.iterdir()] == ["images.tar"]
+    assert contenu(datas) == ["images.tar"]
 
 
 def test_un_dossier_qui_prend_la_place_est_nomme_et_reste(archive, datas):
@@ -296,14 +298,14 @@ print(source, len(list(dossier.glob("*/*.jpg"))))
 def test_deux_noyaux_dessinent_le_meme_jumeau(datas):
     for sortie in ensemble(2, PETIT):
         assert "DONNÉES DESSINÉES" in sortie and sortie.endswith("chiens dessinés 30\n")
-    assert [c.name for c in datas.iterdir()] == ["jumeau_30"]
+    assert contenu(datas) == ["jumeau_30"]
 
 
 def test_deux_noyaux_telechargent_le_meme_jeu(serveur, datas):
     adresse = jeux.JEUX["chiens"].adresses[1]
     for sortie in ensemble(2, PETIT, adresse):
         assert "DESSINÉES" not in sortie and sortie.endswith("Stanford Dogs 12\n")
-    assert serveur["demandes"] == [0] and [c.name for c in datas.iterdir()] == ["stanford-dogs"]
+    assert serveur["demandes"] == [0] and contenu(datas) == ["stanford-dogs"]
 
 
 def test_les_dessins_sont_reproductibles():

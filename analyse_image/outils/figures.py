@@ -69,7 +69,8 @@ def montrer(alt, figure=None):
 
 
 def _resumer(debut, noms):
-    return textwrap.shorten(f"{debut} {', '.join(n for n in noms if n)}", 250, placeholder="…")
+    noms = ", ".join(dict.fromkeys(str(nom) for nom in noms if nom))
+    return textwrap.shorten(f"{debut} {noms}", 250, placeholder="…")
 
 
 def _plier(texte, largeur):

@@ -5,6 +5,7 @@ import zipfile
 
 # Réglages écrits par Keras 3.15, que 3.13 (Colab) refuse même à leur valeur par défaut.
 AJOUTS_DE_KERAS = {"input_axes": None, "output_axes": None}  # initialiseurs
+AJOUTS_RECENTS = (*AJOUTS_DE_KERAS, "renorm")
 AJOUTS_DE_KERAS |= {"renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99}
 AJOUTS_DE_KERAS |= {"sliding_window": None, "use_gate": False, "salt": None}
 AJOUTS_DE_KERAS |= {"oov_method": "floormod", "native_serialization_platforms": None}
@@ -36,14 +37,19 @@ def lire_json(fichier):
     """Architecture (JSON) que porte un fichier `.json` ou `.keras`, et version de Keras (ou « ? »)."""
     if fichier.suffix == ".keras":
         with zipfile.ZipFile(fichier) as archive:
-            return archive.read("config.json").decode(), _version(archive.read("metadata.json"))
+            return archive.read("config.json").decode(), _version(
+                archive.read("metadata.json").decode()
+            )
     texte = fichier.read_text(encoding="utf-8-sig")
     return texte, _version(texte)
 
 
 def _version(texte):
     contenu = json.loads(texte)
-    return str(contenu.get("keras_version", "?")) if isinstance(contenu, dict) else "?"
+    if isinstance(contenu, dict) and "keras_version" in contenu:
+        return str(contenu["keras_version"])
+    # `to_json` ne dit pas la version ; ces réglages datent.
+    return "3.15 ou plus récent" if any(f'"{cle}"' in texte for cle in AJOUTS_RECENTS) else "?"
 
 
 def alleger_fichier(fichier):
