@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -127,7 +126,7 @@ def test_un_commentaire_et_une_phrase_imprimee_ne_repondent_pas(tmp_path):
         return notebook
 
     dossier = remises.copier_modele(remises.labos_resolus(tmp_path / "r", forger))
-    assert set(manques(bulletin(dossier, tmp_path))) == OBLIGATOIRES
+    assert set(manques(bulletin(dossier, tmp_path))) == OBLIGATOIRES | set(FACULTATIF)
 
 
 def test_une_question_d_un_autre_labo_se_compte_aussi(tmp_path):
@@ -245,7 +244,7 @@ def test_classroom_note_question_par_question(depot):
     etapes = yaml.safe_load(texte)["jobs"]["autograding"]["steps"]
     notees = {e["id"]: e["with"] for e in etapes if "id" in e}
     assert set(notees) == {"fichiers", "classification", "test_model"} | OBLIGATOIRES
-    assert {notees[q]["max-score"] for q in OBLIGATOIRES} == {4}
+    assert {notees[q]["max-score"] for q in OBLIGATOIRES} == {2, 4}
     assert etapes[-1]["with"]["runners"].split(",") == list(notees)
     assert len(etapes[-1]["env"]) == len(notees)
 
@@ -341,6 +340,9 @@ def test_des_marqueurs_fautifs_sont_une_erreur(cellule):
 
 # À réécrire autrement : la vérification refait le calcul demandé, `hm` fournit ce que la question fait écrire.
 FUITES_CONNUES = {
+    # Une simple découpe, parmi des lignes que l'énoncé donne déjà, en désordre.
+    ("convolution.ipynb", "figures.py"),
+    ("convolution.ipynb", "preparation.py"),
     ("deux_convolutions.ipynb", "verification.py"),
     ("passage_echelle.ipynb", "verification.py"),
     ("preparation_hm.ipynb", "hm.py"),
@@ -505,9 +507,9 @@ CAS = [
     ("q1", {"convoluer": lambda i, f, pas=1: convoluer(i, f)}, "forme (3, 4) ; attendu : (2, 2)"),
     ("q1", {"convoluer": lambda i, f, pas=1: np.array([[2, 0, 3], [1, -1, 0], [-2, 6, -3]])}, "fausse(s)"),
     ("q1", {}, "« convoluer » n'existe pas encore"),
-    ("ordre-0", {"sous_echantillonner": sous_echantillonner}, None),
-    ("ordre-0", {"sous_echantillonner": lambda c, r, cote=2: sous_echantillonner(c, np.max, cote)}, "min"),
-    ("ordre-0", {"sous_echantillonner": lambda c, r, cote=2: None}, "NoneType"),
+    ("ordre0", {"sous_echantillonner": sous_echantillonner}, None),
+    ("ordre0", {"sous_echantillonner": lambda c, r, cote=2: sous_echantillonner(c, np.max, cote)}, "min"),
+    ("ordre0", {"sous_echantillonner": lambda c, r, cote=2: None}, "NoneType"),
     ("q2", DECOUPE, None),
     ("q2", decoupe(random_state=14), "random_state=13"),
     ("q2", decoupe(stratify=ETIQUETTES), "ôtez stratify"),
@@ -534,19 +536,19 @@ CAS = [
     ("q5", {**EVALUATION, "evaluer": lambda r: evaluer(r, slice(90))}, "sur le test"),
     ("q5", {**EVALUATION, "evaluer": lambda r: {"loss": 0.3, "accuracy": 0.9}}, "sans return_dict"),
     ("q5", {**EVALUATION, "evaluation": [0.3, 91.2]}, "précision dans [0, 1]"),
-    ("ordre-1", {"modele": SimpleNamespace(predict=HASARD.predict), "reseauNeurone1Convolution": HASARD}, None),
-    ("ordre-1", {"modele": HASARD, "reseauNeurone1Convolution": HASARD}, "le réseau d'origine lui-même"),
-    ("ordre-1", {"modele": verification.ReseauConstant([0.1] * 10), "reseauNeurone1Convolution": HASARD}, "chargés ?"),
+    ("ordre1", {"modele": SimpleNamespace(predict=HASARD.predict), "reseauNeurone1Convolution": HASARD}, None),
+    ("ordre1", {"modele": HASARD, "reseauNeurone1Convolution": HASARD}, "le réseau d'origine lui-même"),
+    ("ordre1", {"modele": verification.ReseauConstant([0.1] * 10), "reseauNeurone1Convolution": HASARD}, "chargés ?"),
     ("q6", {"normalize_pixels": normalize_pixels}, None),
     ("q6", {"normalize_pixels": lambda i: normalize_pixels(i).ravel()}, None),  # comme l'énoncé
     ("q6", {"normalize_pixels": lambda i: 1 - normalize_pixels(i)}, "le fond reste clair"),
     ("q6", {"normalize_pixels": lambda i: normalize_pixels(i).astype("float64")}, "float64 ; attendu : float32"),
     ("q6", {"normalize_pixels": lambda i: normalize_pixels(i) * 255}, "attendu : 1, 0.8, 0.2, 0"),
-    ("ordre-2", {"load_and_preprocess_image": preparer}, None),
-    ("ordre-2", {"load_and_preprocess_image": carre_blanc}, "occupe 4×4 pixels"),
-    ("ordre-2", {"load_and_preprocess_image": lambda c: preparer(c, taille=28)}, "réduire à 20"),
-    ("ordre-2", {"load_and_preprocess_image": lambda c: 1 - preparer(c)}, "fond est clair"),
-    ("ordre-2", {"load_and_preprocess_image": lambda c: preparer(c)[0]}, "attendu : (1, 28, 28, 1)"),
+    ("ordre2", {"load_and_preprocess_image": preparer}, None),
+    ("ordre2", {"load_and_preprocess_image": carre_blanc}, "occupe 4×4 pixels"),
+    ("ordre2", {"load_and_preprocess_image": lambda c: preparer(c, taille=28)}, "réduire à 20"),
+    ("ordre2", {"load_and_preprocess_image": lambda c: 1 - preparer(c)}, "fond est clair"),
+    ("ordre2", {"load_and_preprocess_image": lambda c: preparer(c)[0]}, "attendu : (1, 28, 28, 1)"),
     ("q7", REPONSE, None),
     ("q7", {**REPONSE, "predire": lambda r, x: np.asarray(r(x, training=False).numpy())[0]}, None),
     ("q7", {**REPONSE, "predire": lambda r, x: np.full(10, 0.1)}, "ne rend pas la réponse du réseau donné"),

@@ -29,7 +29,7 @@ def test_le_labo_2_classe_une_photo_avec_le_modele_ecrit_par_le_labo_1(tmp_path)
         assert ligne in labo_1
     assert "Modèle : le vôtre (labo 1)" in labo_2
     assert "Selon moi l'image est : " in labo_2
-    for cle in (*(f"q{n}" for n in range(2, 8)), "ordre-1", "ordre-2"):
+    for cle in (*(f"q{n}" for n in range(2, 8)), "ordre1", "ordre2"):
         assert f"✅ {cle} : " in labo_1 + labo_2
 
 

@@ -110,8 +110,8 @@ def labo0_q1(noms):
     return "juste, aussi sur des images et des filtres d'autres tailles."
 
 
-@question("ordre-0")
-def labo0_ordre_0(noms):
+@question("ordre0")
+def labo0_ordre0(noms):
     for resumer, cote, attendue in RESUMES:
         trouvee = noms["sous_echantillonner"](CARTE_ESSAI, resumer, cote)
         verifier_tableau("sous_echantillonner(…)", trouvee, np.shape(attendue))
@@ -292,8 +292,8 @@ def labo1_q5(noms):
     return "c'est bien la mesure du réseau donné, sur le test."
 
 
-@question("ordre-1")
-def labo1_ordre_1(noms):
+@question("ordre1")
+def labo1_ordre1(noms):
     modele, origine = noms["modele"], noms["reseauNeurone1Convolution"]
     if modele is origine:
         raise Faux(
@@ -347,8 +347,8 @@ def _image_d_essai():
     return fichier
 
 
-@question("ordre-2")
-def labo2_ordre_2(noms):
+@question("ordre2")
+def labo2_ordre2(noms):
     entree = verifier_tableau(
         "load_and_preprocess_image(…)",
         noms["load_and_preprocess_image"](_image_d_essai()),
