@@ -1,6 +1,7 @@
 """Les jeux de photos : trouvés comme on les range, extraits sans danger, et un dessin n'est jamais une photo."""
 
 import gzip
+import hashlib
 import io
 import tarfile
 import zipfile
@@ -205,8 +206,9 @@ def test_les_chiens_sont_telecharges_puis_retrouves(serveur, datas, changer, cap
     assert jeux.obtenir("chiens") == (dossier, source)  # la seconde fois, rien à télécharger
 
 
-def test_un_telechargement_coupe_est_complete_au_prochain_appel(serveur, datas, changer):
-    changer("chiens", adresses=jeux.JEUX["chiens"].adresses[1:])
+def test_un_telechargement_coupe_est_complete_au_prochain_appel(serveur, archive, datas, changer):
+    somme = f"sha256:{hashlib.sha256(archive.read_bytes()).hexdigest()}"
+    changer("chiens", adresses=jeux.JEUX["chiens"].adresses[1:], somme=somme)
     serveur["couper"] = True
     jumeau = datas / "jumeau_x"
     assert jeux.obtenir("chiens", jumeau=lambda: jumeau) == (jumeau, "chiens dessinés")
