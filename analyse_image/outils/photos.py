@@ -40,27 +40,26 @@ def refuser_photo(nom, trouve, attendu, remede, erreur=PhotoIllisible):
 
 # --- Ce qu'on trouve sous une extension d'image ----------------------------------------------------
 
-_EN_JPEG = "exportez-la en JPEG"
+_EN_JPEG, _CAPTURE = "exportez-la en JPEG", "faites-en une capture d'écran"
 _ANNEXE = "fiche annexe de macOS (AppleDouble), sans image"
-_JPEG_XL = "image JPEG XL, que Pillow ne sait pas lire"
-_VIDEO = "c'est une vidéo (MOV, MP4), pas une image"
 _BRUTE = "photo brute (RAW) d'un appareil photo"
-_ZIP = "c'est une archive ZIP ou un document de bureautique, pas une image"
+_JPEG_XL = "image JPEG XL, que Pillow ne sait pas lire"
 _HEIC = "photo HEIC (format des iPhone), que ce poste ne sait pas lire"
 _AVIF = f"image AVIF, que Pillow {PIL.__version__} ne sait pas lire sur ce poste"
+_ZIP = "c'est une archive ZIP ou un document de bureautique, pas une image"
 _POUR_HEIC = f"{_EN_JPEG}, ou installez l'extension : pip install pillow-heif"
 _POUR_AVIF = f"{_EN_JPEG}, ou mettez Pillow à jour : pip install -U pillow"
+_MARQUES_HEIC = (b"ftyphei", b"ftyphev", b"ftypmif", b"ftypmsf")
+_BOITES_VIDEO = (b"ftyp", b"moov", b"mdat", b"wide")  # après les autres « ftyp »
 
-_SIGNATURES = (  # position, début, ce que c'est, remède
+_SIGNATURES = (  # position, débuts possibles, ce que c'est, remède
     (0, b"\x00\x05\x16\x07", _ANNEXE, "ouvrez le fichier de même nom, sans « ._ » devant"),
-    (0, b"\xff\x0a", _JPEG_XL, _EN_JPEG),
-    (4, b"JXL ", _JPEG_XL, _EN_JPEG),
-    *((4, b"ftyp" + marque, _HEIC, _POUR_HEIC) for marque in (b"hei", b"hev", b"mif", b"msf")),
+    (0, (b"\xff\x0a", b"\0\0\0\x0cJXL "), _JPEG_XL, _EN_JPEG),
+    (4, _MARQUES_HEIC, _HEIC, _POUR_HEIC),
     (4, b"ftypavi", _AVIF, _POUR_AVIF),
     (4, b"ftypcrx", _BRUTE, _EN_JPEG),
     (0, b"FUJIFILMCCD-RAW", _BRUTE, _EN_JPEG),
-    *((4, boite, _VIDEO, "faites-en une capture d'écran") for boite in (b"ftyp", b"moov", b"mdat")),
-    (4, b"wide", _VIDEO, "faites-en une capture d'écran"),
+    (4, _BOITES_VIDEO, "c'est une vidéo (MOV, MP4), pas une image", _CAPTURE),
     (0, b"%PDF", "c'est un document PDF, pas une image", "exportez la page en PNG"),
     (0, b"PK\x03\x04", _ZIP, "extrayez-en l'image"),
     (0, b"8BPS", "c'est un document Photoshop, pas une image", "exportez-le en PNG ou JPEG"),
@@ -81,8 +80,8 @@ def _est_brute(octets, nom):
 def _refuser_inconnu(octets, nom, annonces):
     """Les octets ne sont pas d'un format admis : dit ce que c'est vraisemblablement."""
     attendu = f"une image {annonces}"
-    for position, signature, trouve, remede in _SIGNATURES:
-        if octets.startswith(signature, position):
+    for position, debuts, trouve, remede in _SIGNATURES:
+        if octets.startswith(debuts, position):
             refuser_photo(nom, trouve, attendu, remede)
     debut = octets[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
     bas = debut.lower()
