@@ -751,7 +751,7 @@ def test_un_zip_hostile_ne_sort_pas_de_son_dossier(tmp_path):
 
 
 def test_une_bombe_est_arretee(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "OCTETS_MAX", 1_000_000)
+    monkeypatch.setattr(archives, "REMISE_MAX", 1_000_000)
     chemin = tmp_path / "bombe.zip"
     with zipfile.ZipFile(chemin, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("zeros", b"\0" * 5_000_000)

@@ -181,7 +181,7 @@ ABIMES = {
     "get_config": (configuration_seule, r"get_config\(\)"),
     "d'un Keras plus récent": (
         changer_json(keras_version="99.1", class_name="Inconnue"),
-        r"écrit par Keras 99\.1, ne se relit pas avec Keras 3",
+        r"de Keras 99\.1, ne se relit pas avec Keras 3",
     ),
     "couche inconnue": (changer_json(class_name="Inconnue"), "ne décrit pas un réseau"),
     "poids d'un autre réseau": (autres_poids, "vient d'un autre réseau"),

@@ -20,9 +20,7 @@ ENTREE_GRISE = {
     "polarite": "vêtement clair sur fond noir",
     "preparation": "preparer_photo",
 }
-ENTREE_COULEUR = {
-    "valeurs": "float32 de 0 à 1",
-    "maximum": 1,
+ENTREE_COULEUR = ENTREE_GRISE | {
     "polarite": "photo en couleurs (rouge, vert, bleu), telle quelle, mise au carré",
     "preparation": "preparer_couleur",
 }
@@ -97,11 +95,9 @@ def sauvegarder_modele(
     # sauvegarde une copie non compilée. (clone_model, lui, recompile la copie.)
     copie = type(modele).from_config(modele.get_config())
     copie.set_weights(modele.get_weights())
-    json_, poids, fiche = fichiers_du_modele(dossier, nom)
+    json_, poids, _ = fichiers = fichiers_du_modele(dossier, nom)
     with ExitStack() as pile:
-        p_json, p_poids, p_fiche = (
-            pile.enter_context(ecriture_atomique(c)) for c in (json_, poids, fiche)
-        )
+        p_json, p_poids, p_fiche = (pile.enter_context(ecriture_atomique(c)) for c in fichiers)
         # La version, que `to_json` ne dit pas : un autre Keras qui ne saurait relire ce réseau la nommera.
         texte = json.dumps(json.loads(copie.to_json()) | {"keras_version": keras.__version__})
         p_json.write_text(json_pour_keras_anterieur(texte), encoding="utf-8")
@@ -121,7 +117,7 @@ def sauvegarder_modele(
             "sha256": {json_.name: _somme(p_json), poids.name: _somme(p_poids)},
         }
         ecrire_fiche(p_fiche, contenu)
-    return json_, poids, fiche
+    return fichiers
 
 
 def _verifier_classes(modele, classes):
@@ -173,8 +169,7 @@ def charger_modele(dossier, nom="modele"):
             f"Il manque {' et '.join(absents)} dans le dossier « {json_.parent.name} ».",
             f"il contient : {', '.join(presents) or 'rien'}",
             "l'architecture et les poids d'un réseau",
-            "exécutez classification.ipynb jusqu'à « Modèle sauvegardé ! », ou prenez le modèle fourni dans "
-            "« modele/reference »",
+            "exécutez classification.ipynb jusqu'à « Modèle sauvegardé ! », ou prenez « modele/reference »",
         )
     modele = _reconstruire(json_)
     try:
@@ -220,8 +215,6 @@ def _reconstruire(fichier):
     except Exception as erreur:  # Keras lève des types variés selon la faute
         sujet = f"« {fichier.name} » ne décrit pas un réseau que Keras {ici} accepte."
         if version not in ("?", ici):
-            auteur = f"« {fichier.name} », écrit par Keras {version},"
-            sujet = f"{auteur} ne se relit pas avec Keras {ici}."
+            sujet = f"« {fichier.name} », de Keras {version}, ne se relit pas avec Keras {ici}."
             remede += f" avec Keras {ici}, ou ouvrez-le là où est installé Keras {version}"
-        attendu = "un réseau que cette version sait construire"
         raise ModeleInvalide(sujet, _en_une_ligne(erreur), attendu, remede) from erreur

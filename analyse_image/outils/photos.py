@@ -47,26 +47,26 @@ def refuser_photo(nom, trouve, attendu, remede, erreur=PhotoIllisible):
 
 # --- Ce qu'on trouve sous une extension d'image ----------------------------------------------------
 
-_EN_JPEG = "exportez-la en JPEG"
-_CAPTURE = "faites-en une capture d'écran"
-_POUR_HEIC = f"{_EN_JPEG}, ou installez l'extension : pip install pillow-heif"
-_POUR_AVIF = f"{_EN_JPEG}, ou mettez Pillow à jour : pip install -U pillow"
-_JPEG_XL = "image JPEG XL, que Pillow ne sait pas lire"
-_VIDEO = "c'est une vidéo (MOV, MP4), pas une image"
+_EN_JPEG, _CAPTURE = "exportez-la en JPEG", "faites-en une capture d'écran"
+_ANNEXE = "fiche annexe de macOS (AppleDouble), sans image"
 _BRUTE = "photo brute (RAW) d'un appareil photo"
+_JPEG_XL = "image JPEG XL, que Pillow ne sait pas lire"
 _HEIC = "photo HEIC (format des iPhone), que ce poste ne sait pas lire"
 _AVIF = f"image AVIF, que Pillow {PIL.__version__} ne sait pas lire sur ce poste"
 _ZIP = "c'est une archive ZIP ou un document de bureautique, pas une image"
-_ANNEXE = "fiche annexe de macOS (AppleDouble), sans image"
-_SIGNATURES = (  # position, débuts, ce que c'est, remède
+_POUR_HEIC = f"{_EN_JPEG}, ou installez l'extension : pip install pillow-heif"
+_POUR_AVIF = f"{_EN_JPEG}, ou mettez Pillow à jour : pip install -U pillow"
+_MARQUES_HEIC = (b"ftyphei", b"ftyphev", b"ftypmif", b"ftypmsf")
+_BOITES_VIDEO = (b"ftyp", b"moov", b"mdat", b"wide")  # après les autres « ftyp »
+
+_SIGNATURES = (  # position, débuts possibles, ce que c'est, remède
     (0, b"\x00\x05\x16\x07", _ANNEXE, "ouvrez le fichier de même nom, sans « ._ » devant"),
-    (0, b"\xff\x0a", _JPEG_XL, _EN_JPEG),
-    (4, b"JXL ", _JPEG_XL, _EN_JPEG),
-    (4, (b"ftyphei", b"ftyphev", b"ftypmif", b"ftypmsf"), _HEIC, _POUR_HEIC),
+    (0, (b"\xff\x0a", b"\0\0\0\x0cJXL "), _JPEG_XL, _EN_JPEG),
+    (4, _MARQUES_HEIC, _HEIC, _POUR_HEIC),
     (4, b"ftypavi", _AVIF, _POUR_AVIF),
     (4, b"ftypcrx", _BRUTE, _EN_JPEG),
     (0, b"FUJIFILMCCD-RAW", _BRUTE, _EN_JPEG),
-    (4, (b"ftyp", b"moov", b"mdat", b"wide"), _VIDEO, _CAPTURE),
+    (4, _BOITES_VIDEO, "c'est une vidéo (MOV, MP4), pas une image", _CAPTURE),
     (0, b"%PDF", "c'est un document PDF, pas une image", "exportez la page en PNG"),
     (0, b"PK\x03\x04", _ZIP, "extrayez-en l'image"),
     (0, b"8BPS", "c'est un document Photoshop, pas une image", "exportez-le en PNG ou JPEG"),
@@ -87,8 +87,8 @@ def _est_brute(octets, nom):
 def _refuser_inconnu(octets, nom, annonces):
     """Les octets ne sont pas d'un format admis : dit ce que c'est vraisemblablement."""
     attendu = f"une image {annonces}"
-    for position, signature, trouve, remede in _SIGNATURES:
-        if octets.startswith(signature, position):
+    for position, debuts, trouve, remede in _SIGNATURES:
+        if octets.startswith(debuts, position):
             refuser_photo(nom, trouve, attendu, remede)
     texte = octets[:512].decode("utf-8", "replace").lstrip("\ufeff \t\r\n").lower()
     if "<svg" in texte:
@@ -120,8 +120,8 @@ def _annonces(formats):
 def _lire_octets(source):
     """Rend (octets, nom) d'un chemin, d'octets ou d'un fichier ouvert ; lève `PhotoIllisible`."""
     attendu = f"une image ({_annonces(FORMATS)}) de {OCTETS_MAX // 2**20} Mo au plus"
-    if isinstance(source, bytes):
-        octets, nom = source, "image reçue"
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        octets, nom = bytes(source), "image reçue"
     elif hasattr(source, "read"):
         octets, nom = source.read(OCTETS_MAX + 1), _nom(source, "name")
     elif isinstance(source, (str, os.PathLike)):
@@ -161,9 +161,8 @@ def _lire_chemin(chemin, attendu):
         with chemin.open("rb") as fichier:
             return fichier.read(OCTETS_MAX + 1), nom
     except OSError as erreur:
-        refuser_photo(
-            nom, f"fichier impossible à lire ({erreur.strerror})", attendu, "vérifiez ses droits"
-        )
+        trouve = f"fichier impossible à lire ({erreur.strerror})"
+        refuser_photo(nom, trouve, attendu, "vérifiez ses droits")
 
 
 def _images_de(dossier):
@@ -178,7 +177,7 @@ def _images_de(dossier):
 def _refuser_absente(chemin, nom, attendu):
     """Rien à ce chemin : propose les noms proches, s'il y en a."""
     parent = chemin.parent
-    if not parent.is_dir():
+    if not os.path.isdir(parent):
         trouve = f"fichier introuvable, car le dossier « {nom_court(parent)} » n'existe pas"
         remede = f"corrigez le chemin (dossier courant : « {Path.cwd().name} »)"
         refuser_photo(nom, trouve, attendu, remede)
@@ -196,9 +195,6 @@ def _refuser_absente(chemin, nom, attendu):
         cible = chemin.readlink().name
         trouve = f"fichier introuvable : lien rompu vers « {cible} », qui n'existe pas"
     refuser_photo(nom, trouve, attendu, remede)
-
-
-# --- Des octets à l'image --------------------------------------------------------------------------
 
 
 def _decoder(octets, nom, formats, pixels_max, cote_utile):
