@@ -72,8 +72,10 @@ def test_ce_qui_precede_l_erreur_d_une_cellule_a_tourne(eleve, tmp_path):
 
 @pytest.mark.parametrize("contenu", [b"", b"{}", remises.notebook([])])
 def test_un_notebook_sans_cellule_n_est_pas_a_sa_place(eleve, tmp_path, contenu):
-    p = parts(noter(remises.remise(eleve, contenu), tmp_path))
+    bulletin = noter(remises.remise(eleve, contenu), tmp_path)
+    p = parts(bulletin)
     assert p["fichier_classification"] == p["classification_lisible"] == 0
+    assert "distribué" not in bulletin.diagnostic[0]
 
 
 # --- Bien exécuté, mais rangé autrement -----------------------------------------------------------
