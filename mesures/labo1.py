@@ -7,6 +7,9 @@ Les résultats s'ajoutent à mesures/labo1.csv ; une ligne déjà mesurée n'est
 qu'une interruption ne coûte que l'entraînement en cours.
 
 « à la suite » : les 50 époques augmentées de l'énoncé, sur le réseau des dix premières ; une sur deux est vide.
+
+Les lignes « 3 convolutions » d'avant le 27 novembre 2026 : normalisation d'inertie 0,99 au lieu de 0,9. L'apprentissage
+est le même (seules changent les moyennes dont se sert la validation, qui se rejoignent à la fin).
 """
 
 import contextlib
