@@ -240,7 +240,7 @@ def epoques(r):
     return _epoques(r, False, r.seuils["epoques"])
 
 
-@critere("epoques_augmentees", "50 époques sur images augmentées (30 dans nos labos)")
+@critere("epoques_augmentees", "50 époques sur images augmentées (15 dans nos labos)")
 def epoques_augmentees(r):
     seuil = "epoques_augmentees_serie" if r.serie else "epoques_augmentees"
     return _epoques(r, True, r.seuils[seuil])
