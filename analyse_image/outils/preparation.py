@@ -190,12 +190,9 @@ def _separer(rvb, alpha):
     """Rend (saillance 0–1, masque booléen) : la transparence si elle détoure, sinon le contraste au fond."""
     if alpha is not None:
         opaque = alpha > alpha.max() / 2  # une image à demi transparente garde son détourage
-        lignes, colonnes = np.flatnonzero(opaque.any(axis=1)), np.flatnonzero(opaque.any(axis=0))
+        x, y, w, h = cv2.boundingRect(opaque.astype(np.uint8))
         # Une photo rectangulaire à coins arrondis n'est pas un détourage.
-        if (
-            opaque.mean() < 0.97
-            and opaque[lignes[0] : lignes[-1] + 1, colonnes[0] : colonnes[-1] + 1].mean() < 0.97
-        ):
+        if opaque.mean() < 0.97 and opaque[y : y + h, x : x + w].mean() < 0.97:
             return alpha.astype(np.float32) / 255, _nettoyer(opaque)
     # Une marge de la couleur du bord : un vêtement qui frôle le bord ne passe pas pour du fond.
     marge = round(0.06 * max(rvb.shape))
@@ -215,7 +212,7 @@ def _sur_fond_uni(rvb):
 
     Plus sûr que GrabCut pour un vêtement blanc sur blanc ou noir sur noir.
     """
-    lab = cv2.cvtColor((rvb / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
+    lab = _vers_lab(rvb)
     couleur = np.median(_bord(lab, 2), axis=0)
     ecart = np.linalg.norm(lab - couleur, axis=2)
     ecart_au_bord = _bord(ecart, 2)
@@ -228,21 +225,29 @@ def _sur_fond_uni(rvb):
         return ~fond
     if np.percentile(ecart[~fond], 60) > 20:  # vêtement bien contrasté
         # Une anse, un bras écarté : le fond se voit à travers ; mais pas les points d'une trame.
-        fond |= (
-            cv2.morphologyEx(proche.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)) > 0
-        )
+        fond |= _sans_points(proche, 5)
         teinte = np.linalg.norm((lab - couleur)[..., 1:], axis=2)
         assombri = couleur[0] - lab[..., 0]
         ombre = (teinte < 4) & (assombri > 0) & (assombri < 12)
         fond |= _tenant_au_bord(fond | ombre)
-    return cv2.morphologyEx((~fond).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    return _sans_points(~fond, 3)
+
+
+def _sans_points(region, cote):
+    """La région booléenne sans ce qui est plus petit qu'un carré de `cote` pixels."""
+    carre = np.ones((cote, cote), np.uint8)
+    return cv2.morphologyEx(region.astype(np.uint8), cv2.MORPH_OPEN, carre) > 0
+
+
+def _vers_lab(rvb):
+    return cv2.cvtColor((rvb / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
 
 
 def _bord(image, epaisseur):
     """Pixels du pourtour de l'image, les uns à la suite des autres."""
-    e = epaisseur
-    cotes = (image[:e], image[-e:], image[e:-e, :e], image[e:-e, -e:])
-    return np.concatenate([c.reshape(-1, *image.shape[2:]) for c in cotes])
+    pourtour = np.ones(image.shape[:2], dtype=bool)
+    pourtour[epaisseur:-epaisseur, epaisseur:-epaisseur] = False
+    return image[pourtour]
 
 
 def _tenant_au_bord(region):
@@ -281,16 +286,14 @@ def _poser(photo):
 
 
 def _refuser_unie(rvb, alpha, source):
-    if np.ptp(rvb.reshape(-1, 3).astype(int), axis=0).max() > 6 or (
-        alpha is not None and np.ptp(alpha) > 6
-    ):
-        return
     nom = Path(source).name if isinstance(source, (str, os.PathLike)) else "image reçue"
     if alpha is not None and not alpha.any():
         remede = "exportez-la avec un fond"
         refuser_photo(nom, "image entièrement transparente", "un vêtement visible", remede)
-    remede = "choisissez une autre image"
-    refuser_photo(nom, "image d'une seule couleur", "un vêtement sur un fond", remede)
+    couches = rvb if alpha is None else np.dstack([rvb, alpha])
+    if np.ptp(couches.astype(int), axis=(0, 1)).max() <= 6:
+        remede = "choisissez une autre image"
+        refuser_photo(nom, "image d'une seule couleur", "un vêtement sur un fond", remede)
 
 
 def _saillance(rvb, cote=20, portee_couleur=7.0, portee_lieu=0.25, lissage=10.0):
@@ -303,7 +306,7 @@ def _saillance(rvb, cote=20, portee_couleur=7.0, portee_lieu=0.25, lissage=10.0)
     h0, w0 = rvb.shape[:2]
     echelle = cote / max(h0, w0)
     h, w = max(3, round(h0 * echelle)), max(3, round(w0 * echelle))
-    lab = cv2.cvtColor((rvb / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
+    lab = _vers_lab(rvb)
     couleurs = cv2.resize(lab, (w, h), interpolation=cv2.INTER_AREA).reshape(-1, 3)
     y, x = np.divmod(np.arange(h * w), w)
     dy, dx = np.abs(y[:, None] - y), np.abs(x[:, None] - x)
@@ -353,12 +356,8 @@ def _detourer(rvb, saillance):
     avant = etat % 2 == 1
     if min(avant.sum(), (~avant).sum()) > 30:
         cv2.setRNGSeed(0)  # GrabCut tire au sort : même photo, même entrée
-        bgr, modele_fond, modele_avant = (
-            rvb[:, :, ::-1].copy(),
-            np.zeros((1, 65)),
-            np.zeros((1, 65)),
-        )
-        cv2.grabCut(bgr, etat, None, modele_fond, modele_avant, 3, cv2.GC_INIT_WITH_MASK)
+        bgr = cv2.cvtColor(rvb, cv2.COLOR_RGB2BGR)
+        cv2.grabCut(bgr, etat, None, None, None, 3, cv2.GC_INIT_WITH_MASK)
     return etat % 2 == 1
 
 
@@ -369,11 +368,10 @@ def _nettoyer(masque):
         return masque
     aires = stats[1:, cv2.CC_STAT_AREA]
     masque = np.isin(etiquettes, 1 + np.flatnonzero(aires >= 0.25 * aires.max()))
-    n, etiquettes, stats, _ = cv2.connectedComponentsWithStats(
-        (~masque).astype(np.uint8), connectivity=4
-    )
+    trous = (~masque).astype(np.uint8)
+    _, etiquettes, stats, _ = cv2.connectedComponentsWithStats(trous, connectivity=4)
     petits = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] < 0.02 * masque.sum())
-    return masque | (np.isin(etiquettes, petits[petits > 0]))
+    return masque | np.isin(etiquettes, petits[petits > 0])
 
 
 def _avertir(rvb, masque, part):
@@ -393,7 +391,7 @@ def _avertir(rvb, masque, part):
             "Reculez, pour que le fond entoure le vêtement."
         ]
     messages = []
-    lab = cv2.cvtColor((rvb / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
+    lab = _vers_lab(rvb)
     fond = ~masque
     bord = _bord(masque, 1)
     if bord.mean() > 0.2:
