@@ -83,8 +83,6 @@ def preparer_couleur(source, cote=64):
 
 # --- Selon le contrat d'un modèle ----------------------------------------------------------------------
 
-PREPARATIONS = ("preparer_photo", "preparer_couleur", "load_and_preprocess_image")
-
 
 def maximum(contrat):
     """Valeur d'un pixel blanc dans ce contrat d'entrée : 1 ou 255."""
@@ -95,13 +93,13 @@ def maximum(contrat):
 def preparer(source, contrat):
     """Prépare une photo selon le contrat d'entrée d'un modèle (« entree » de sa fiche) : `Preparation`.
 
-    `contrat` : `forme` (hauteur, largeur, canaux), `preparation` (un nom de `PREPARATIONS`) et `maximum`
-    (1 ou 255, valeur du blanc). Lève `PhotoIllisible` ; `ValueError` pour un contrat que ce module ne
-    sait pas tenir.
+    `contrat` : `forme` (hauteur, largeur, canaux), `preparation` (le nom d'une des fonctions d'ici) et
+    `maximum` (1 ou 255, valeur du blanc). Lève `PhotoIllisible`, ou `Refus` pour un contrat intenable.
     """
     nom, (cote, largeur, canaux) = contrat["preparation"], contrat["forme"]
-    attendus = (3, cote) if nom == "preparer_couleur" else (1, COTE_ENTREE)
-    if nom not in PREPARATIONS or (canaux, cote) != attendus or largeur != cote:
+    formes = {"preparer_couleur": (cote, cote, 3)}
+    formes |= dict.fromkeys(("preparer_photo", "load_and_preprocess_image"), (28, 28, 1))
+    if formes.get(nom) != (cote, largeur, canaux):
         raise Refus(
             "Le contrat d'entrée de ce modèle ne peut pas être tenu : aucune préparation ne le donne.",
             f"{cote} × {largeur} × {canaux} par « {nom} »",
@@ -110,14 +108,12 @@ def preparer(source, contrat):
         )
     if nom == "preparer_photo":
         preparation = analyser_photo(source)
-    else:
-        photo = ouvrir_photo(source)
-        if nom == "preparer_couleur":
-            entree = preparer_couleur(photo, cote)
-        else:  # la recette de l'énoncé, sur une photo remise droite et posée sur blanc
-            reduite = resize_with_aspect_ratio(sur_blanc(photo).convert("L"), 20)
-            entree = normalize_pixels(create_centered_image(reduite, cote))[None, ..., None]
-        preparation = Preparation(entree)
+    elif nom == "preparer_couleur":
+        preparation = Preparation(preparer_couleur(source, cote))
+    else:  # la recette de l'énoncé, sur une photo remise droite et posée sur blanc
+        gris = sur_blanc(ouvrir_photo(source)).convert("L")
+        centree = create_centered_image(resize_with_aspect_ratio(gris, 20), cote)
+        preparation = Preparation(normalize_pixels(centree)[None, ..., None])
     preparation.entree = preparation.entree * np.float32(maximum(contrat))
     return preparation
 
@@ -164,7 +160,10 @@ def analyser_photo(source):
     photo = ouvrir_photo(source)
     boite = (0, 0, *photo.size)
     for _ in range(3):  # un petit vêtement se détoure mieux de près
-        rvb, alpha = _poser(photo.crop(boite))
+        vue = photo.crop(boite)
+        vue.thumbnail((COTE_DETOURAGE, COTE_DETOURAGE), Image.Resampling.BOX)
+        rvb = np.asarray(sur_blanc(vue))
+        alpha = None if vue.mode == "RGB" else np.asarray(vue.getchannel("A"))
         _refuser_unie(rvb, alpha, source)
         saillance, masque = _separer(rvb, alpha)
         plus_pres = _resserrer(boite, masque)
@@ -179,9 +178,9 @@ def analyser_photo(source):
     entree = _vers_entree(rvb, masque)
     etapes = {
         "photo": photo,
-        "ce qui ressort": _en_image(saillance),
+        "ce qui ressort": Image.fromarray(np.round(saillance * 255).astype(np.uint8)),
         "vêtement détouré": Image.fromarray(np.where(masque[..., None], rvb, 255).astype(np.uint8)),
-        "entrée du réseau": _en_image(entree[0, :, :, 0]),
+        "entrée du réseau": Image.fromarray(np.round(entree[0, ..., 0] * 255).astype(np.uint8)),
     }
     return Preparation(entree, etapes, avertissements, part)
 
@@ -264,25 +263,14 @@ def _resserrer(boite, masque):
     x, y, w, h = cv2.boundingRect(masque.astype(np.uint8))
     if max(w, h) >= 0.5 * max(masque.shape):
         return None
-    pixel = max(boite[2] - boite[0], boite[3] - boite[1]) / max(masque.shape)
+    gauche, haut, droite, bas = boite
+    pixel = max(droite - gauche, bas - haut) / max(masque.shape)
     marge = 0.3 * max(w, h)
     coins = (x - marge, y - marge, x + w + marge, y + h + marge)
     x0, y0, x1, y1 = (round(v * pixel) for v in coins)
-    x0, y0 = boite[0] + max(x0, 0), boite[1] + max(y0, 0)
-    x1, y1 = min(x1 + boite[0], boite[2]), min(y1 + boite[1], boite[3])
+    x0, y0 = gauche + max(x0, 0), haut + max(y0, 0)
+    x1, y1 = min(gauche + x1, droite), min(haut + y1, bas)
     return (x0, y0, x1, y1) if min(x1 - x0, y1 - y0) >= COTE_MIN else None
-
-
-def _en_image(valeurs):
-    return Image.fromarray(np.round(valeurs * 255).astype(np.uint8))
-
-
-def _poser(photo):
-    """Réduit la photo et la pose sur blanc : (rvb uint8 (h, l, 3), alpha uint8 (h, l) ou None)."""
-    photo = photo.copy()
-    photo.thumbnail((COTE_DETOURAGE, COTE_DETOURAGE), Image.Resampling.BOX)
-    alpha = None if photo.mode == "RGB" else np.asarray(photo.getchannel("A"))
-    return np.asarray(sur_blanc(photo)), alpha
 
 
 def _refuser_unie(rvb, alpha, source):
@@ -375,11 +363,7 @@ def _nettoyer(masque):
 
 
 def _avertir(rvb, masque, part):
-    """Phrases en français, cause puis remède, sur ce qui rend la photo trompeuse.
-
-    Les seuils sont choisis sur des photos réelles : au-delà, le réseau de référence se trompe nettement
-    plus souvent (deux fois sur trois quand le vêtement est coupé).
-    """
+    """Ce qui rend la photo trompeuse, cause puis remède ; les seuils viennent de photos réelles."""
     if part < SEUIL_BAS:
         return [
             f"Presque rien ne ressort du fond ({part:.1%} de la photo) : vêtement trop petit, ou de la "
@@ -391,12 +375,10 @@ def _avertir(rvb, masque, part):
             "Reculez, pour que le fond entoure le vêtement."
         ]
     messages = []
-    lab = _vers_lab(rvb)
-    fond = ~masque
-    bord = _bord(masque, 1)
-    if bord.mean() > 0.2:
+    lab, fond, au_bord = _vers_lab(rvb), ~masque, _bord(masque, 1).mean()
+    if au_bord > 0.2:
         messages.append(
-            f"Vêtement coupé, ou détourage manqué : le premier plan tient {bord.mean():.0%} du bord de la "
+            f"Vêtement coupé, ou détourage manqué : le premier plan tient {au_bord:.0%} du bord de la "
             "photo. Reculez, ou prenez une image où le vêtement est entier."
         )
     if np.linalg.norm(lab[fond].std(axis=0)) > 22 or _rugosite(lab[..., 0], fond) > 4:
@@ -460,8 +442,8 @@ def _part_de_peau(rvb, masque):
 def _vers_entree(rvb, masque):
     """Rogne, inverse les tons, réduit à 28 pixels de plus long côté : (1, 28, 28, 1) dans 0–1.
 
-    Comme dans Fashion-MNIST, un vêtement sombre est clair ; le blanc reste visible sur le noir. Les plis,
-    plus marqués sur une photo de lit que sur une photo de studio, sont adoucis : contraste réduit à 40 %.
+    Comme dans Fashion-MNIST, un vêtement sombre est clair ; le blanc reste visible sur le noir. Les plis
+    sont adoucis : contraste réduit à 40 %.
     """
     tons = 1 - cv2.cvtColor(rvb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     median = np.median(tons[masque])
