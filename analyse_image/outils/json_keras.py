@@ -11,15 +11,8 @@ AJOUTS_DE_KERAS |= {"oov_method": "floormod", "native_serialization_platforms": 
 
 
 def _sans_ajouts(config):
-    if isinstance(config, list):
-        return [_sans_ajouts(valeur) for valeur in config]
-    if not isinstance(config, dict):
-        return config
-    return {
-        cle: _sans_ajouts(valeur)
-        for cle, valeur in config.items()
-        if cle not in AJOUTS_DE_KERAS or valeur != AJOUTS_DE_KERAS[cle]
-    }
+    ajouts = AJOUTS_DE_KERAS.items()
+    return {cle: valeur for cle, valeur in config.items() if (cle, valeur) not in ajouts}
 
 
 def json_pour_keras_anterieur(texte):
@@ -28,22 +21,21 @@ def json_pour_keras_anterieur(texte):
     Les réglages récents restés à leur valeur par défaut sont ôtés ; les autres, jamais. Un indicateur
     d'encodage (BOM) en tête est admis. Lève `ValueError` si le texte n'est pas du JSON.
     """
-    config = _sans_ajouts(json.loads(texte.removeprefix("\ufeff")))
+    config = json.loads(texte.removeprefix("\ufeff"), object_hook=_sans_ajouts)
     return json.dumps(config, indent=1, ensure_ascii=False)
 
 
 def lire_json(fichier):
-    """Architecture (JSON) que porte un fichier `.json` ou `.keras`, et version de Keras (ou « ? »)."""
+    """Architecture (dict) que porte un fichier `.json` ou `.keras`, et version de Keras (ou « ? »)."""
     if fichier.suffix == ".keras":
         with zipfile.ZipFile(fichier) as archive:
-            return archive.read("config.json").decode(), _version(archive.read("metadata.json"))
-    texte = fichier.read_text(encoding="utf-8-sig")
-    return texte, _version(texte)
-
-
-def _version(texte):
-    contenu = json.loads(texte)
-    return str(contenu.get("keras_version", "?")) if isinstance(contenu, dict) else "?"
+            textes = archive.read("config.json").decode(), archive.read("metadata.json").decode()
+    else:
+        textes = [fichier.read_text(encoding="utf-8")] * 2
+    config, infos = (json.loads(json_pour_keras_anterieur(texte)) for texte in textes)
+    if not isinstance(config, dict):
+        raise ValueError("autre chose")
+    return config, str(infos.get("keras_version", "?"))
 
 
 def alleger_fichier(fichier):
