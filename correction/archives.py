@@ -19,7 +19,7 @@ from correction.moodle import MOODLE
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 ARCHIVES_REFUSEES = (".rar", ".7z")  # ouvertes si bsdtar est installé
 REFUSEE = "« {} » : format non ouvert ici ; installez bsdtar (libarchive-tools) ou demandez un zip"
-OCTETS_MAX = 1_500_000_000  # par remise, une fois décompressée
+REMISE_MAX = 1_500_000_000  # par remise, une fois décompressée
 ARCHIVES_MAX = 20  # par remise, imbriquées comprises
 
 
@@ -155,7 +155,7 @@ def extraire(chemin, destination, budget=None):
     budget = (
         budget
         if budget is not None
-        else {"octets": OCTETS_MAX, "fichiers": FICHIERS_MAX, "archives": ARCHIVES_MAX}
+        else {"octets": REMISE_MAX, "fichiers": FICHIERS_MAX, "archives": ARCHIVES_MAX}
     )
     budget["archives"] -= 1
     if budget["archives"] < 0:
@@ -174,7 +174,7 @@ def extraire(chemin, destination, budget=None):
                 budget["fichiers"] -= 1
                 if budget["fichiers"] < 0 or taille > budget["octets"]:
                     raise ArchiveRefusee(
-                        f"archive démesurée : plus de {FICHIERS_MAX} fichiers ou de {_go(OCTETS_MAX)}"
+                        f"archive démesurée : plus de {FICHIERS_MAX} fichiers ou de {_go(REMISE_MAX)}"
                     )
                 cible = Path(destination) / relatif
                 _copier_membre(lire, cible, budget)
@@ -210,7 +210,7 @@ def _copier_membre(lire, cible, budget):
             budget["octets"] -= len(bloc)
             if budget["octets"] < 0:
                 raise ArchiveRefusee(
-                    f"archive démesurée : plus de {_go(OCTETS_MAX)} une fois décompressée"
+                    f"archive démesurée : plus de {_go(REMISE_MAX)} une fois décompressée"
                 )
             sortie.write(bloc)
 

@@ -13,7 +13,7 @@ from correction import bareme as baremes
 from correction import execution, files, fournis, limites, mesures_modeles, rapport, soumissions
 from correction import note as notes
 from correction.depot_git import depot_github
-from correction.ressemblances import marquer_photos_communes, signaler
+from correction.ressemblances import comparer, marquer_photos_communes
 from outils import donnees
 from outils.fichiers import ecriture_atomique
 
@@ -137,10 +137,12 @@ def noter(dossier, bareme=None, sortie=None, executer=False, recommencer=False, 
         bulletins = [_bulletin(s, tous[s.cle], bareme) for s in classe.soumissions]
         mode = "nouvelle exécution en mode rapide" if executer else "sans nouvelle exécution"
         titre = Path(dossier).resolve().name
-        signalements = signaler(list(tous.values()))
-        for b in bulletins:
-            b.signalements = signalements[b.cle]
-        rapport.ecrire(bulletins, tous, classe, sortie, titre, f"lecture, {mode}")
+        paires = comparer([tous[s.cle] for s in classe.soumissions], *fournis.communs())
+        communes = marquer_photos_communes(list(tous.values()))
+        contenu = rapport.Contenu(
+            bulletins, tous, paires, communes, classe, titre, f"lecture, {mode}"
+        )
+        rapport.ecrire(contenu, sortie)
     return bulletins
 
 

@@ -1,14 +1,24 @@
 """Version étudiante : des labos résolus vers un dépôt prêt à pousser, sans solutions ni sorties."""
 
+import ast
 import json
 import re
 import shutil
 import tempfile
+import textwrap
+import tomllib
 from pathlib import Path
 
 from correction import RACINE
+from correction.lecture.syntaxe import arbre
 
 MARQUEUR = re.compile(r"^([ \t]*)### (BEGIN|END) (SOLUTION|HIDDEN TESTS)\b[ \t]*:?[ \t]*(.*)$")
+# Toute autre orthographe est une faute : une solution oubliée partirait chez les étudiants.
+MARQUEUR_FAUTIF = re.compile(
+    r"^\s*#+[\s#*=-]*(BEGIN|END|DEBUT|DÉBUT|FIN)[\s_-]+(DE[\s_-]+LA[\s_-]+)?(SOLUTIONS?|HIDDEN|TESTS?[\s_-]+CACH)",
+    re.IGNORECASE,
+)
+FUITE_MIN = 12  # nœuds : plus petit, c'est une tournure que tout le monde écrit
 CONSIGNE = "écrivez votre code ici"
 ARRET = 'raise NotImplementedError("À VOUS : complétez cette cellule, puis relancez-la.")'
 # Ce que reçoit l'étudiant : rien du corrigé, ni de quoi corriger.
@@ -30,6 +40,16 @@ GARDES = (
     "mesures/*.csv",
 )
 ECARTES = {"__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".ruff_cache", ".venv"}
+NOTES = ("classification", "test_model")
+ETAPE = """      - name: {1}
+        id: {0}
+        uses: classroom-resources/autograding-command-grader@v1
+        with:
+          test-name: {1}
+          command: python .github/classroom/verifier_remise.py {0}
+          timeout: 2
+          max-score: {2}
+"""
 GABARIT = Path(__file__).with_name("gabarits") / "etudiante"
 
 
@@ -46,7 +66,7 @@ def vider(source, ou=""):
     for numero, ligne in enumerate(source.split("\n"), start=1):
         trouve = MARQUEUR.match(ligne)
         if not trouve:
-            if re.search(r"###\s*(BEGIN|END)\s+(SOLUTION|HIDDEN)", ligne, re.IGNORECASE):
+            if MARQUEUR_FAUTIF.match(ligne):
                 raise MarqueursInvalides(
                     f"{ou}, ligne {numero} : marqueur mal écrit : « {ligne.strip()} »"
                 )
@@ -86,6 +106,62 @@ def version_etudiante(notebook, nom="notebook"):
             cellule["outputs"], cellule["execution_count"] = [], None
             cellule["metadata"].pop("execution", None)
     return copie
+
+
+def solutions(source):
+    """Textes des solutions d'une cellule résolue."""
+    trouvees, ouverte = [], None
+    for ligne in source.split("\n"):
+        marqueur = MARQUEUR.match(ligne)
+        if marqueur and marqueur[3] == "SOLUTION":
+            if marqueur[2] == "BEGIN":
+                ouverte = []
+            elif ouverte is not None:
+                trouvees.append(textwrap.dedent("\n".join(ouverte)))
+                ouverte = None
+        elif ouverte is not None:
+            ouverte.append(ligne)
+    return trouvees
+
+
+def fuites(notebooks, distribues):
+    """[(notebook, fichier, extrait)] : solutions qui se lisent aussi, telles quelles, dans un fichier distribué.
+
+    `notebooks` : {nom: notebook résolu} ; `distribues` : {nom: code}. Une instruction ou une expression d'au moins
+    `FUITE_MIN` nœuds suffit ; les noms de variables ne comptent pas, les blancs non plus.
+    """
+    ailleurs = {nom: set(_formes(code)) for nom, code in distribues.items()}
+    trouvees = []
+    for nom, notebook in notebooks.items():
+        for cellule in notebook["cells"]:
+            for solution in solutions("".join(cellule["source"])):
+                formes = _formes(solution)
+                for fichier, connues in ailleurs.items():
+                    communes = [formes[f] for f in formes if f in connues]
+                    if communes:
+                        trouvees.append((nom, fichier, max(communes, key=len)))
+    return trouvees
+
+
+def _formes(code):
+    """{forme sans noms de variables: texte} des instructions et expressions assez grandes d'un code."""
+    module, _ = arbre(code)
+    formes = {}
+    for noeud in ast.walk(module) if module else ():
+        if isinstance(noeud, (ast.expr, ast.stmt)):
+            noms = [n for n in ast.walk(noeud) if isinstance(n, (ast.Name, ast.arg))]
+            taille = sum(1 for n in ast.walk(noeud) if not isinstance(n, ast.expr_context))
+            if taille >= FUITE_MIN:
+                texte = ast.unparse(noeud)
+                forme = re.sub(
+                    "|".join(rf"\b{n}\b" for n in {_nom(n) for n in noms}) or "$^", "v", texte
+                )
+                formes[forme] = texte
+    return formes
+
+
+def _nom(noeud):
+    return noeud.id if isinstance(noeud, ast.Name) else noeud.arg
 
 
 def fichiers_distribues():
@@ -134,6 +210,7 @@ def produire(sortie):
                 cible.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(gabarit, cible)
         _adapter_projet(provisoire / "pyproject.toml")
+        _ecrire_notation(provisoire / ".github" / "workflows" / "classroom.yml")
         with open(provisoire / ".gitignore", "a", encoding="utf-8") as ignore:
             ignore.write(
                 "\n# Votre modèle fait partie de la remise\n!/modele/modele.json\n!/modele/modele.weights.h5\n"
@@ -146,13 +223,34 @@ def produire(sortie):
 
 
 def _adapter_projet(chemin):
-    """Le dépôt étudiant n'a pas de tests à lui : seule l'adresse du dépôt compte dans pyproject.toml."""
+    """De pyproject.toml, le dépôt étudiant garde l'adresse et le style ; ses tests vérifient la remise."""
     texte = chemin.read_text(encoding="utf-8")
     adresse = re.search(r"^\[tool\.labo\]\n(?:#[^\n]*\n)*adresse = .*$", texte, re.MULTILINE)
     chemin.write_text(
         "# Réglages du dépôt étudiant : l'adresse des badges et cellules Colab (labo.py adresse …).\n\n"
         + adresse.group(0)
         + "\n\n[tool.ruff]\nline-length = 100\n\n[tool.ruff.lint.per-file-ignores]\n"
-        '"*.ipynb" = ["E402", "B018"]\n',
+        '"*.ipynb" = ["E402", "B018"]\n\n[tool.pytest.ini_options]\ntestpaths = ["tests"]\n',
         encoding="utf-8",
     )
+
+
+def _ecrire_notation(chemin):
+    """Notation de GitHub Classroom : une étape par vérification, et par question avec ses points du barème."""
+    bareme = tomllib.loads(Path(__file__).with_name("bareme.toml").read_text(encoding="utf-8"))
+    etapes = [("fichiers", "Fichiers à leur place, données absentes", 10)]
+    etapes += [(nom, f"{nom}.ipynb exécuté, dans l'ordre, sans erreur", 10) for nom in NOTES]
+    etapes += [
+        (cle, question["titre"].replace(" : ", ", "), round(question["points"]))
+        for cle, question in bareme["questions"].items()
+        if "labo" not in question
+    ]
+    texte = chemin.read_text(encoding="utf-8")
+    texte = texte.replace("#ETAPES#\n", "".join(ETAPE.format(*etape) for etape in etapes))
+    resultats = "".join(
+        f"          {cle.upper()}_RESULTS: ${{{{ steps.{cle}.outputs.result }}}}\n"
+        for cle, *_ in etapes
+    )
+    texte = texte.replace("#RESULTATS#\n", resultats)
+    texte = texte.replace("#COUREURS#", ",".join(cle for cle, *_ in etapes))
+    chemin.write_text(texte, encoding="utf-8")

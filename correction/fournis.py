@@ -28,15 +28,37 @@ def empreinte_poids(tableaux):
 
 
 @functools.cache
+def sources_distribuees():
+    """Cellules de code des labos distribués (textes)."""
+    vides = (version_etudiante(n, nom) for nom, n in _labos().items())
+    return tuple(_source(c) for n in vides for c in n["cells"] if c["cell_type"] == "code")
+
+
+@functools.cache
+def communs():
+    """(codes, textes) que deux remises honnêtes peuvent partager : les labos distribués, et leur corrigé."""
+    cellules = [c for n in _labos().values() for c in n["cells"]]
+    codes = [_source(c) for c in cellules if c["cell_type"] == "code"]
+    textes = [_source(c) for c in cellules if c["cell_type"] != "code"]
+    return (*sources_distribuees(), *codes), tuple(textes)
+
+
+@functools.cache
+def _labos():
+    return {
+        f.name: json.loads(f.read_text(encoding="utf-8"))
+        for f in fichiers_distribues()
+        if f.suffix == ".ipynb"
+    }
+
+
+def _source(cellule):
+    return "".join(cellule["source"])
+
+
+@functools.cache
 def connus():
     """{"sommes": fichiers distribués, "cellules": cellules de code distribuées}, en listes d'empreintes."""
-    sommes, cellules = set(), set()
-    for fichier in fichiers_distribues():
-        if fichier.suffix != ".ipynb":
-            sommes.add(somme(fichier))
-            continue
-        notebook = version_etudiante(json.loads(fichier.read_text(encoding="utf-8")), fichier.name)
-        for cellule in notebook["cells"]:
-            if cellule["cell_type"] == "code":
-                cellules.add(empreinte_cellule("".join(cellule["source"])))
+    sommes = {somme(f) for f in fichiers_distribues() if f.suffix != ".ipynb"}
+    cellules = {empreinte_cellule(source) for source in sources_distribuees()}
     return {"sommes": sorted(sommes), "cellules": sorted(cellules)}

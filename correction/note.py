@@ -40,7 +40,6 @@ class Bulletin:
     constats: list
     remarques: list
     diagnostic: list = field(default_factory=list)
-    signalements: list = field(default_factory=list)
     identifiant: str = ""  # de Moodle
     nom_moodle: str = ""
     github: str = ""  # COMPTE/DEPOT

@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+import zlib
 
 TAILLE_MAX = 80_000_000
 TEXTE_MAX = 400_000  # caractères de sortie gardés par cellule
@@ -15,6 +16,7 @@ FIN_DE_TRACE = re.compile(r"^(\w*(?:Error|Exception|Interrupt|Exit))\b:?[ ]?(.*)
 LIGNE_FAUTIVE = re.compile(
     r"Cell In ?\[\d+\], line (\d+)|<cell line: (\d+)>|^-+> ?(\d+)\b", re.MULTILINE
 )
+FIGURES = ("image/png", "image/jpeg", "image/svg+xml", "png", "jpeg", "svg")
 CONFLIT = re.compile(
     r"^<{7}[^\n]*\n(.*?)(?:^\|{7}[^\n]*\n.*?)?^={7}[^\n]*\n(.*?)^>{7}[^\n]*\n?",
     re.MULTILINE | re.DOTALL,
@@ -71,12 +73,12 @@ def _recuperer(texte):
 
 
 def lire(chemin):
-    """Rend les faits d'un notebook : dict `lisible`, `probleme`, `cellules`.
+    """Rend les faits d'un notebook : dict `lisible`, `probleme`, `cellules`, `textes` (hors du code).
 
     Chaque cellule de code : `source`, `numero` (execution_count ou None), `texte` affiché, `erreurs`
-    [[nom, valeur]], `figures` (nombre), `sorties` (nombre), `id`. nbformat 3 et 4 sont compris.
+    [[nom, valeur]], `figures` (empreintes), `sorties` (nombre), `id`. nbformat 3 et 4 sont compris.
     """
-    faits = {"lisible": False, "probleme": "", "cellules": []}
+    faits = {"lisible": False, "probleme": "", "cellules": [], "textes": []}
     try:
         if chemin.stat().st_size > TAILLE_MAX:
             faits["probleme"] = f"notebook de {chemin.stat().st_size / 1e6:.0f} Mo, non lu"
@@ -109,6 +111,8 @@ def lire(chemin):
         source = _texte(cellule.get("source", cellule.get("input", "")))
         if cellule.get("cell_type") == "code":
             faits["cellules"].append(_lire_cellule(cellule, source))
+        else:
+            faits["textes"].append(source[:5_000])
     return faits
 
 
@@ -117,7 +121,7 @@ def lire_python(chemin):
     source = chemin.read_bytes()[:500_000].decode("utf-8", "replace")
     cellule = _lire_cellule({}, source)
     probleme = "un fichier Python, pas un notebook"
-    return {"lisible": False, "probleme": probleme, "cellules": [cellule]}
+    return {"lisible": False, "probleme": probleme, "cellules": [cellule], "textes": []}
 
 
 def _dire_json(texte, erreur):
@@ -137,7 +141,7 @@ def _dire_json(texte, erreur):
 
 def _lire_cellule(cellule, source):
     numero = cellule.get("execution_count", cellule.get("prompt_number"))
-    textes, erreurs, figures = [], [], 0
+    textes, erreurs, figures = [], [], []
     sorties = cellule.get("outputs")
     sorties = [s for s in sorties if isinstance(s, dict)] if isinstance(sorties, list) else []
     for sortie in sorties:
@@ -146,9 +150,7 @@ def _lire_cellule(cellule, source):
             continue
         donnees = sortie.get("data") if isinstance(sortie.get("data"), dict) else sortie
         textes.append(_texte(sortie.get("text")) or _texte(donnees.get("text/plain")))
-        figures += any(
-            k in donnees for k in ("image/png", "image/jpeg", "image/svg+xml", "png", "jpeg", "svg")
-        )
+        figures += [zlib.crc32(_texte(donnees[k]).encode()) for k in FIGURES if k in donnees]
     return {
         "id": str(cellule.get("id", ""))[:80],
         "source": source[:300_000],
@@ -173,7 +175,8 @@ def _erreur(sortie):
         return "Erreur", _texte(donnees[ERREUR_DE_VSCODE])[:300], 0
     for texte in (sortie.get("text"), donnees.get("text/plain"), donnees.get("text/html")):
         texte = ANSI.sub("", _texte(texte)[:TEXTE_MAX])
-        if TRACEBACK.search(texte):
+        # Python dit « Exception ignored in » de ce qui n'arrête rien.
+        if TRACEBACK.search(texte) and "Exception ignored in" not in texte:
             noms = FIN_DE_TRACE.findall(texte)
             nom, valeur = noms[-1] if noms else ("Traceback", "")
             return nom, valeur[:300], _ligne_fautive(nom, texte)

@@ -62,6 +62,9 @@ def lire_notebook(chemin, relatif, distribuees=()):
         "nombre": len(cellules),
         "debuts": [_premiere_ligne(c["source"]) for c in cellules],
         "execution": notebook.etat_execution(cellules),
+        "sources": [c["source"][:3_000] for c in cellules],
+        "textes": lu["textes"][:300],
+        "figures": sorted({f for c in cellules for f in c["figures"]})[:200],
         "sorties": sorties.lire_sorties(affichees),
         "code": code,
         "questions": sorties.lire_questions(affichees, appels),
@@ -72,8 +75,10 @@ def lire_notebook(chemin, relatif, distribuees=()):
         for e in faits["code"]["evenements"]
     )
     propres = [c for c in cellules if notebook.du_code(c["source"])]
-    faits["distribue"] = not faits["execution"]["faites"] and all(
-        empreinte_cellule(c["source"]) in distribuees for c in propres
+    faits["distribue"] = (
+        bool(propres)
+        and not faits["execution"]["faites"]
+        and all(empreinte_cellule(c["source"]) in distribuees for c in propres)
     )
     faits["total"] = faits["execution"]["total"]
     faits["scores"] = _scores(faits)

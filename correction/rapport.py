@@ -6,6 +6,7 @@ import io
 import re
 import shlex
 import statistics
+from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
@@ -147,14 +148,29 @@ def _histogramme(bulletins):
     ]
 
 
-def page_de_classe(bulletins, tous_les_faits, ecartees, titre, mode):
+@dataclass
+class Contenu:
+    """Ce dont un rapport est fait : bulletins, {clé: faits}, paires ressemblantes, photos communes, classe."""
+
+    bulletins: list
+    faits: dict
+    paires: list
+    photos_communes: dict
+    classe: object
+    titre: str
+    mode: str
+
+
+def page_de_classe(contenu, ecartees):
+    bulletins, tous_les_faits = contenu.bulletins, contenu.faits
+    noms = {b.cle: b.nom for b in bulletins}
     notes = [b.note for b in bulletins]
     return (
         _environnement()
         .get_template("classe.html")
         .render(
-            titre=titre,
-            mode=mode,
+            titre=contenu.titre,
+            mode=contenu.mode,
             style=_style(),
             bulletins=bulletins,
             ecartees=ecartees,
@@ -165,7 +181,8 @@ def page_de_classe(bulletins, tous_les_faits, ecartees, titre, mode):
             reussites=_reussites(bulletins),
             questions=sorted(_reussites(bulletins, questions=True), key=lambda q: q["moyenne"]),
             histogramme=_histogramme(bulletins),
-            signalements=[(b.nom, b.signalements) for b in bulletins if b.signalements],
+            paires=[(noms[p.a], noms[p.b], p) for p in contenu.paires],
+            photos_communes=contenu.photos_communes,
             note_sur=bulletins[0].note_sur,
             moyenne=statistics.mean(notes),
             mediane=statistics.median(notes),
@@ -256,7 +273,6 @@ def notes_csv(bulletins, contacts=None):
             f"Note (/{fr(bulletins[0].note_sur)})",
             *map(_inerte, titres),
             "Remarques",
-            "À vérifier",
         ]
     )
     for b in bulletins:
@@ -269,7 +285,6 @@ def notes_csv(bulletins, contacts=None):
                 fr(b.note),
                 *points,
                 _inerte(remarques),
-                _inerte(" | ".join(b.signalements)),
             ]
         )
     return "\ufeff" + tampon.getvalue()
@@ -289,12 +304,13 @@ def commandes_github(bulletins):
     return "\n".join(lignes) + "\n"
 
 
-def ecrire(bulletins, tous_les_faits, classe, sortie, titre, mode):
+def ecrire(contenu, sortie):
     """Écrit le rapport dans `sortie`, chaque fichier d'un seul coup.
 
     rapport.html, notes.csv, etudiants/*.{html,md} ; pour Moodle, retours-moodle.zip et feuille-moodle.csv (si la
     feuille d'évaluation était avec les remises) ; pour des clones de GitHub, retours-github.sh.
     """
+    bulletins, classe, titre = contenu.bulletins, contenu.classe, contenu.titre
     feuille = moodle.lire_feuille(classe.feuille) if classe.feuille else None
     sans_ligne = []
     pages = {}
@@ -312,7 +328,7 @@ def ecrire(bulletins, tous_les_faits, classe, sortie, titre, mode):
     pages["notes.csv"] = notes_csv(bulletins, contacts)
     ecartees = [*classe.ecartees]
     ecartees += [(i, "aucune ligne dans la feuille d'évaluation") for i in sans_ligne]
-    pages["rapport.html"] = page_de_classe(bulletins, tous_les_faits, ecartees, titre, mode)
+    pages["rapport.html"] = page_de_classe(contenu, ecartees)
     for nom, contenu in pages.items():
         octets = contenu if isinstance(contenu, bytes) else contenu.encode("utf-8", "replace")
         with ecriture_atomique(Path(sortie) / nom) as provisoire:

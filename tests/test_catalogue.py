@@ -15,6 +15,7 @@ from threading import Thread
 
 import numpy as np
 import pandas as pd
+import processus
 import pytest
 from PIL import Image
 
@@ -519,7 +520,7 @@ def test_l_archive_est_telechargee_verifiee_puis_lue(
     }
     assert (manifeste["split"] == "test").sum() == 15  # validation et test publiés
     assert set(anomalies["detail"]) == {"hat"}
-    assert [c.name for c in datas.iterdir()] == ["clothing-dataset-small"]
+    assert processus.contenu(datas) == ["clothing-dataset-small"]
     assert not list(tmp_path.rglob("evasion.jpg")) and not list(tmp_path.rglob("absolu.jpg"))
 
 
@@ -574,7 +575,7 @@ def test_deux_noyaux_qui_dessinent_a_la_fois_finissent_bien(datas):
     for noyau in noyaux:
         _, erreurs = noyau.communicate(timeout=300)
         assert noyau.returncode == 0, erreurs.decode()
-    assert [c.name for c in datas.iterdir()] == ["jumeau_catalogue_60"]
+    assert processus.contenu(datas) == ["jumeau_catalogue_60"]
     assert len(list((datas / "jumeau_catalogue_60" / "styles").iterdir())) == 60
 
 

@@ -751,7 +751,7 @@ def test_un_zip_hostile_ne_sort_pas_de_son_dossier(tmp_path):
 
 
 def test_une_bombe_est_arretee(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "OCTETS_MAX", 1_000_000)
+    monkeypatch.setattr(archives, "REMISE_MAX", 1_000_000)
     chemin = tmp_path / "bombe.zip"
     with zipfile.ZipFile(chemin, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("zeros", b"\0" * 5_000_000)
@@ -808,12 +808,13 @@ def test_les_copies_sont_signalees(tmp_path):
         f = faits.etablir({"nom": nom, "cle": nom, "sources": [str(dossier)]}, tmp_path / "t")
         f["modele"] = {**MODELE, "empreinte": "même" if nom != "Zoé" else "autre"}
         tous.append(f)
-    signes = ressemblances.signaler(tous)
-    assert signes["Ana"] == ["poids du modèle identiques : Bob"]
-    assert set(signes["Bob"]) == {
-        "poids du modèle identiques : Ana",
-        "sorties d'entraînement identiques : Zoé",
-        "photo identique (« images/mon_pantalon.png ») : Zoé",
+    paires = {(p.a, p.b): set(p.phrases) for p in ressemblances.comparer(tous)}
+    assert paires == {
+        ("Ana", "Bob"): {"poids du modèle identiques"},
+        ("Bob", "Zoé"): {
+            "sorties d'entraînement identiques",
+            "photo identique (« images/mon_pantalon.png »)",
+        },
     }
 
 
@@ -858,7 +859,10 @@ def test_le_rapport_rend_inerte_ce_que_les_etudiants_ecrivent(tmp_path):
     f["modele"] = MODELE
     bulletin = note.noter(f, BAREME)
     classe = soumissions.Classe([], [("<i>x</i>", "document seul")])
-    rapport.ecrire([bulletin], {"x": f}, classe, tmp_path / "s", "<classe>", "lecture")
+    paires = [ressemblances.Paire("x", "x", ["<b>phrase</b>"], [("<script>alert", "<img")])]
+    communes = {"e": "<img src=z>"}
+    contenu = rapport.Contenu([bulletin], {"x": f}, paires, communes, classe, "<classe>", "lecture")
+    rapport.ecrire(contenu, tmp_path / "s")
     for page in ("rapport.html", "etudiants/x.html"):
         html = (tmp_path / "s" / page).read_text(encoding="utf-8")
         assert (

@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -11,9 +12,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import remises
+import yaml
 from test_correction import BAREME, MODELE, manques, parts
 
-from correction import etudiante, execution, faits, note
+from correction import etudiante, execution, faits, note, notebook
 from outils import hm, verification, voisins
 from outils.verification import verifier
 
@@ -189,9 +191,8 @@ def test_le_depot_est_pret_a_pousser(depot):
         "modele/reference/modele.weights.h5",
     }  # fmt: skip
     assert attendus <= presents
-    assert not [
-        f for f in presents if f.startswith(("correction", "tests")) or f.endswith("reseaux.py")
-    ]
+    assert not [f for f in presents if f.startswith("correction") or f.endswith("reseaux.py")]
+    assert [f for f in presents if f.startswith("tests")] == ["tests/test_ma_remise.py"]
     assert tomllib.loads((depot / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["labo"][
         "adresse"
     ]
@@ -225,6 +226,52 @@ def test_la_verification_de_classroom(depot, tmp_path):
     assert lancer(dossier) == (0, "Tout est là.\n")
 
 
+def test_classroom_note_question_par_question(depot):
+    texte = (depot / ".github" / "workflows" / "classroom.yml").read_text(encoding="utf-8")
+    etapes = yaml.safe_load(texte)["jobs"]["autograding"]["steps"]
+    notees = {e["id"]: e["with"] for e in etapes if "id" in e}
+    assert set(notees) == {"fichiers", "classification", "test_model"} | OBLIGATOIRES
+    assert {notees[q]["max-score"] for q in OBLIGATOIRES} == {4}
+    assert etapes[-1]["with"]["runners"].split(",") == list(notees)
+    assert len(etapes[-1]["env"]) == len(notees)
+
+
+def test_les_tests_du_depot_etudiant_verifient_la_remise(depot):
+    essai = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=depot,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert essai.returncode == 1, essai.stdout[-2000:]
+    assert re.search(rf"{3 + len(OBLIGATOIRES)} failed", essai.stdout), essai.stdout[-2000:]
+
+
+NUMEROS = {
+    "jamais": (None, []),
+    "numéro seul": (3, []),
+    "sortie seule": (None, [remises.flux("3")]),
+    "numéro et sortie": (3, [remises.flux("3")]),
+}
+
+
+@pytest.mark.parametrize("cas", NUMEROS)
+@pytest.mark.parametrize(
+    "texte", ["x = 1", "# rien\n\n# encore", ""], ids=["code", "commentaire", "vide"]
+)
+def test_la_meme_lecture_de_executee_que_la_correction(depot, tmp_path, monkeypatch, cas, texte):
+    numero, sorties = NUMEROS[cas]
+    contenu = remises.notebook([(texte, sorties), ("y = 2", [remises.flux("2")])])
+    contenu["cells"][0]["execution_count"] = numero
+    remises.ecrire(tmp_path / "classification.ipynb", contenu)
+    verifier = runpy.run_path(str(depot / ".github" / "classroom" / "verifier_remise.py"))
+    verifier["cellules"].__globals__["LABOS"] = tmp_path
+    chez_eux = any("non exécutée" in f for f in verifier["fautes"]("classification"))
+    lues = notebook.lire(tmp_path / "classification.ipynb")["cellules"]
+    assert chez_eux is (notebook.etat_execution(lues)["etat"] != "entière")
+
+
 def test_produire_ne_vide_rien_et_refuse_le_corrige(tmp_path):
     (tmp_path / "mes notes.txt").write_text("à garder")
     etudiante.produire(tmp_path)
@@ -245,10 +292,8 @@ def test_vider_garde_le_retrait_la_consigne_et_le_reste():
     vide = etudiante.vider(resolu)
     assert vide == f"def f(x):\n    # À VOUS : doubler x\n    {etudiante.ARRET}\n\nprint(f(2))"
     compile(vide, "cellule", "exec")
-    assert (
-        etudiante.vider("x = 1\n# BEGIN SOLUTION n'est pas un marqueur")
-        == "x = 1\n# BEGIN SOLUTION n'est pas un marqueur"
-    )
+    prose = "x = 1\n# La solution commence par une boucle ; begin() et end() sont des méthodes"
+    assert etudiante.vider(prose) == prose
 
 
 @pytest.mark.parametrize(
@@ -260,6 +305,12 @@ def test_vider_garde_le_retrait_la_consigne_et_le_reste():
         "### BEGIN SOLUTION\n### END HIDDEN TESTS",
         "###BEGIN SOLUTION\nx = 1\n### END SOLUTION",
         "### begin solution\nx = 1",
+        "# BEGIN SOLUTION\nx = 1\n# END SOLUTION",
+        "#BEGIN_SOLUTION\nx = 1",
+        "## Begin Solution : x\nx = 1",
+        "x = 1\n    #### End solution",
+        "# --- BEGIN SOLUTION ---\nx = 1",
+        "# DÉBUT SOLUTION\nx = 1",
     ],
 )
 def test_des_marqueurs_fautifs_sont_une_erreur(cellule):
@@ -270,6 +321,40 @@ def test_des_marqueurs_fautifs_sont_une_erreur(cellule):
     }
     with pytest.raises(etudiante.MarqueursInvalides, match=r"labo\.ipynb, cellule 1 \(abc\)"):
         etudiante.version_etudiante(notebook, "labo.ipynb")
+
+
+# --- Les réponses qui se lisent ailleurs ------------------------------------------------------------
+
+# À réécrire autrement : la vérification refait le calcul demandé, `hm` fournit ce que la question fait écrire.
+FUITES_CONNUES = {
+    ("deux_convolutions.ipynb", "verification.py"),
+    ("passage_echelle.ipynb", "verification.py"),
+    ("preparation_hm.ipynb", "hm.py"),
+    ("transfer_learning.ipynb", "verification.py"),
+}
+
+
+def test_une_solution_recopiee_ailleurs_est_trouvee():
+    solution = "### BEGIN SOLUTION\nz = np.clip((a - b.min()) / (b.max() - b.min()), 0, 1)\n### END SOLUTION"
+    resolu = {"cells": [{"source": solution}]}
+    copie = "def f(x, y):\n    return np.clip((x - y.min()) / (y.max() - y.min()),\n                   0, 1)"
+    autre = "def f(x, y):\n    return np.clip((x - y.mean()) / y.std(), -1, 1)"
+    trouvees = etudiante.fuites({"labo": resolu}, {"copie.py": copie, "autre.py": autre})
+    assert [(labo, fichier) for labo, fichier, _ in trouvees] == [("labo", "copie.py")]
+
+
+def test_aucune_autre_reponse_ne_se_lit_dans_ce_qu_on_distribue():
+    resolus, distribues = {}, {}
+    for fichier in etudiante.fichiers_distribues():
+        if fichier.suffix == ".ipynb":
+            resolus[fichier.name] = corrige(fichier.name)
+            vide = etudiante.version_etudiante(resolus[fichier.name], fichier.name)
+            cellules = (c for c in vide["cells"] if c["cell_type"] == "code")
+            distribues[fichier.name] = "\n".join(map(source, cellules))
+        elif fichier.suffix == ".py":
+            distribues[fichier.name] = fichier.read_text(encoding="utf-8")
+    trouvees = etudiante.fuites(resolus, distribues)
+    assert {(labo, fichier) for labo, fichier, _ in trouvees} <= FUITES_CONNUES, trouvees
 
 
 # --- verifier ---------------------------------------------------------------------------------

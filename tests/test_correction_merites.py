@@ -72,8 +72,10 @@ def test_ce_qui_precede_l_erreur_d_une_cellule_a_tourne(eleve, tmp_path):
 
 @pytest.mark.parametrize("contenu", [b"", b"{}", remises.notebook([])])
 def test_un_notebook_sans_cellule_n_est_pas_a_sa_place(eleve, tmp_path, contenu):
-    p = parts(noter(remises.remise(eleve, contenu), tmp_path))
+    bulletin = noter(remises.remise(eleve, contenu), tmp_path)
+    p = parts(bulletin)
     assert p["fichier_classification"] == p["classification_lisible"] == 0
+    assert "distribué" not in bulletin.diagnostic[0]
 
 
 # --- Bien exécuté, mais rangé autrement -----------------------------------------------------------
@@ -173,7 +175,7 @@ def test_les_images_du_depot_et_celles_de_toute_la_classe_ne_sont_pas_personnell
     assert list(ressemblances.marquer_photos_communes(tous).values()) == ["images/mon_pantalon.png"]
     bulletins = [note.noter(f, BAREME) for f in tous]
     assert [parts(b)["photo_presente"] for b in bulletins] == [0, 0, 0, 1]
-    assert not any("photo" in s for s in ressemblances.signaler(tous)["a"])
+    assert not any("photo" in s for p in ressemblances.comparer(tous) for s in p.phrases)
 
 
 # --- L'énoncé publié ------------------------------------------------------------------------------

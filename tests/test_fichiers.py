@@ -19,7 +19,7 @@ SOMME = f"sha256:{hashlib.sha256(CONTENU).hexdigest()}"
 
 
 def test_labo_datas_relatif_est_dit_et_lu_du_dossier_courant(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(fichiers, "_DEJA_DIT", set())
+    fichiers._dire_une_fois.cache_clear()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LABO_DATAS", "mes_donnees")
     assert fichiers.dossier_datas() == fichiers.RACINE / "mes_donnees"  # nulle part : dans le dépôt

@@ -143,7 +143,7 @@ APPELS = {
     "courbes": lambda: figures.afficher_courbes({n: historique(20) for n in NOMS}, NOMS[0]),
     "confusion": lambda: figures.afficher_confusion(Y, Y[::-1], NOMS),
     "parts": lambda: figures.afficher_confusion(Y, Y[::-1], NOMS, normaliser=True),
-    "probabilités": lambda: figures.afficher_probabilites(GRIS28, TROIS[0], NOMS, NOMS[0], 1),
+    "probabilités": lambda: figures.afficher_probabilites(GRIS28, TROIS[0], NOMS, NOMS[0]),
     "fiabilité": lambda: figures.afficher_fiabilite(TROIS, TROIS.argmin(axis=1), TROIS),
     "matrices": lambda: figures.afficher_matrices(dict(zip(NOMS, [MATRICE] * 3, strict=True))),
     "fenêtres": lambda: figures.afficher_fenetres(MATRICE, FILTRE, CARTE),

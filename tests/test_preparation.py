@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, features
 
 from outils import jeux, photos, preparation
 from outils.fichiers import RACINE
@@ -187,7 +187,7 @@ def test_orientation_exif(orientation, attendue):
     ressemble(preparer_photo(donnees), attendue)
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF"])
+@pytest.mark.parametrize("format", photos.formats_lisibles())
 def test_formats(format, attendue):
     ressemble(preparer_photo(octets(dessin(), format)), attendue)
 
@@ -296,7 +296,7 @@ def test_texte_et_page_web_renommes(tmp_path):
     assert "PDF" in refus(chemin)
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF"])
+@pytest.mark.parametrize("format", photos.formats_lisibles())
 def test_tronquee(format):
     bruit = Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 90, 3), np.uint8))
     entiere = octets(bruit, format)
@@ -338,10 +338,76 @@ def test_dossier_et_fichier_absent(tmp_path):
 
 
 def test_heic_sans_extension(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    Image.init()
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
     message = refus(struct.pack(">I", 24) + b"ftypheic" + b"\0" * 100)
     assert "HEIC" in message
     assert "pillow-heif" in message
+
+
+def mp4(marque):
+    return struct.pack(">I", 24) + b"ftyp" + marque + bytes(100)
+
+
+TIFF = octets(dessin(), "TIFF")  # les photos brutes se présentent souvent comme un TIFF
+AUTRES = {  # nom → octets, ce qui est dit, remède
+    "a.jxl": (b"\xff\x0a" + bytes(50), "JPEG XL", "JPEG"),
+    "b.jxl": (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(50), "JPEG XL", "JPEG"),
+    "IMG_1.MOV": (mp4(b"qt  "), "vidéo", "capture"),
+    "vieux.mov": (b"\0\0\0\x08wide" + bytes(50), "vidéo", "capture"),
+    "clip.mp4": (mp4(b"isom"), "vidéo", "capture"),
+    "IMG_1.CR2": (TIFF[:8] + b"CR\x02\0" + TIFF[12:], "RAW", "JPEG"),
+    "IMG_1.CR3": (mp4(b"crx "), "RAW", "JPEG"),
+    "DSC_1.NEF": (TIFF, "RAW", "JPEG"),
+    "DSC_1.arw": (TIFF, "RAW", "JPEG"),
+    "L_1.DNG": (TIFF, "RAW", "JPEG"),
+    "sans-extension": (TIFF[:8] + b"\x12\xc6\x01\0\x04\0\0\0" + TIFF[16:], "RAW", "JPEG"),
+    "DSCF1.RAF": (b"FUJIFILMCCD-RAW 0201" + bytes(50), "RAW", "JPEG"),
+    "._robe.jpg": (b"\0\x05\x16\x07\0\x02\0\0Mac OS X" + bytes(50), "macOS", "« ._ »"),
+}
+
+
+@pytest.mark.parametrize("nom", AUTRES)
+def test_ce_qui_n_est_pas_une_photo_a_son_nom_et_son_remede(tmp_path, nom):
+    contenu, trouve, remede = AUTRES[nom]
+    (tmp_path / nom).write_bytes(contenu)
+    message = refus(tmp_path / nom)
+    assert trouve in message
+    assert remede in message.split("Remède")[1]
+
+
+def test_un_tiff_ordinaire_n_est_pas_pris_pour_une_photo_brute(tmp_path, attendue):
+    (tmp_path / "robe.tif").write_bytes(TIFF)
+    ressemble(preparer_photo(tmp_path / "robe.tif"), attendue)
+
+
+def test_un_lien_rompu_ne_se_propose_pas_lui_meme(tmp_path):
+    lien = tmp_path / "robe.jpg"
+    try:
+        lien.symlink_to(tmp_path / "partie.jpg")
+    except OSError:
+        pytest.skip("ce système n'admet pas les liens symboliques")
+    dessin().save(tmp_path / "robes.jpg")
+    message = refus(lien)
+    assert "lien rompu vers « partie.jpg »" in message
+    assert "« robe.jpg »" not in message.split("Remède")[1]
+    assert "« robes.jpg »" in message.split("Remède")[1]
+
+
+@pytest.mark.parametrize("pillow", ["11.0, qui ignore AVIF", "11.3, compilé sans AVIF"])
+def test_un_pillow_sans_avif_lit_les_autres_formats_et_le_dit(monkeypatch, attendue, pillow):
+    Image.init()
+    if pillow.startswith("11.0"):
+        monkeypatch.delitem(Image.OPEN, "AVIF", raising=False)
+    else:
+        lisible = features.check
+        monkeypatch.setattr(features, "check", lambda nom: nom != "avif" and lisible(nom))
+    for format_ in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"):
+        ressemble(preparer_photo(octets(dessin(), format_)), attendue)
+    message = refus(mp4(b"avif"))
+    assert "image AVIF, que Pillow" in message
+    assert "pip install -U pillow" in message
+    assert "AVIF" not in message.split("Attendu")[1].split("Remède")[0]
 
 
 @pytest.mark.parametrize("taille", [(1, 5000), (5000, 1), (10, 900), (3, 3)])

@@ -63,7 +63,7 @@ VETEMENTS = {
     **dict.fromkeys(("t-shirt", "longsleeve", "shirt", "outwear"), "topwear"),
 }
 HORS_SUJET = "hors des trois classes"
-JEUX_PUBLIES = {"train": None, "apprentissage": None, "validation": "test", "test": "test"}
+JEUX_PUBLIES = {"apprentissage": None, "test": "test", "train": None, "validation": "test"}
 PLAN = "images/<id>.jpg, et styles/<id>.json ou styles.csv"
 FICHE_MAX = 2 * 2**20  # octets ; les vraies fiches en font une dizaine de milliers
 CLES = [f"data.{cle}.typeName" for cle in ("masterCategory", "subCategory", "articleType")]
@@ -212,17 +212,13 @@ def manifeste_dossiers(dossier, classes=VETEMENTS):
     (« train », « apprentissage ») attend `repartir`. Lève `DonneesInvalides` s'il ne reste aucune photo.
     """
     lignes, anomalies = [], parasites(dossier)
-    for chemin in sorted(Path(dossier).glob("*/*/*")):
-        jeu, article, nom = chemin.parts[-3:]
-        if jeu not in JEUX_PUBLIES or not chemin.is_file():
-            continue
-        if est_parasite(article) or est_parasite(nom):
-            continue  # déjà compté
-        if article in classes:
-            ligne = (str(chemin), chemin.stem, classes[article], article, JEUX_PUBLIES[jeu])
-            lignes.append(ligne)
-        else:
-            anomalies.append((str(chemin), HORS_SUJET, article))
+    for jeu, split in JEUX_PUBLIES.items():
+        for chemin in fichiers_sous(Path(dossier) / jeu):
+            article = chemin.parent.name
+            if article in classes:
+                lignes.append((str(chemin), chemin.stem, classes[article], article, split))
+            else:
+                anomalies.append((str(chemin), HORS_SUJET, article))
     attendu = f"train/<article>/<photo>, l'article étant {', '.join(classes)}"
     return non_vide(tableau(lignes), tableau(anomalies, ANOMALIES), dossier, attendu)
 

@@ -5,6 +5,7 @@ import zipfile
 
 # Réglages écrits par Keras 3.15, que 3.13 (Colab) refuse même à leur valeur par défaut.
 AJOUTS_DE_KERAS = {"input_axes": None, "output_axes": None}  # initialiseurs
+AJOUTS_RECENTS = (*AJOUTS_DE_KERAS, "renorm")
 AJOUTS_DE_KERAS |= {"renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99}
 AJOUTS_DE_KERAS |= {"sliding_window": None, "use_gate": False, "salt": None}
 AJOUTS_DE_KERAS |= {"oov_method": "floormod", "native_serialization_platforms": None}
@@ -29,13 +30,15 @@ def lire_json(fichier):
     """Architecture (dict) que porte un fichier `.json` ou `.keras`, et version de Keras (ou « ? »)."""
     if fichier.suffix == ".keras":
         with zipfile.ZipFile(fichier) as archive:
-            textes = archive.read("config.json").decode(), archive.read("metadata.json").decode()
+            texte, infos = (archive.read(n).decode() for n in ("config.json", "metadata.json"))
     else:
-        textes = [fichier.read_text(encoding="utf-8")] * 2
-    config, infos = (json.loads(json_pour_keras_anterieur(texte)) for texte in textes)
+        texte = infos = fichier.read_text(encoding="utf-8-sig")
+    config, infos = json.loads(json_pour_keras_anterieur(texte)), json.loads(infos)
     if not isinstance(config, dict):
         raise ValueError("autre chose")
-    return config, str(infos.get("keras_version", "?"))
+    # `to_json` ne dit pas la version ; ces réglages datent.
+    recent = any(f'"{cle}"' in texte for cle in AJOUTS_RECENTS)
+    return config, str(infos.get("keras_version", "3.15 ou plus récent" if recent else "?"))
 
 
 def alleger_fichier(fichier):

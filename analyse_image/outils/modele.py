@@ -95,7 +95,7 @@ def sauvegarder_modele(
     # sauvegarde une copie non compilée. (clone_model, lui, recompile la copie.)
     copie = type(modele).from_config(modele.get_config())
     copie.set_weights(modele.get_weights())
-    json_, poids, fiche = fichiers_du_modele(dossier, nom)
+    json_, poids, _ = fichiers = fichiers_du_modele(dossier, nom)
     contenu = {
         "classes": list(classes),
         "entree": {"forme": list(modele.input_shape[1:]), **entree},
@@ -109,8 +109,10 @@ def sauvegarder_modele(
         def ouvrir(chemin):
             return pile.enter_context(ecriture_atomique(chemin))
 
-        p_json, p_poids, p_fiche = map(ouvrir, (json_, poids, fiche))
-        p_json.write_text(json_pour_keras_anterieur(copie.to_json()), encoding="utf-8")
+        p_json, p_poids, p_fiche = map(ouvrir, fichiers)
+        # La version, que `to_json` ne dit pas : un autre Keras qui ne saurait relire ce réseau la nommera.
+        texte = json.dumps(json.loads(copie.to_json()) | {"keras_version": keras.__version__})
+        p_json.write_text(json_pour_keras_anterieur(texte), encoding="utf-8")
         copie.save_weights(p_poids)
         for suffixe in (".keras", ".h5") if complet else ():
             fichier = ouvrir(Path(dossier) / f"{complet}{suffixe}")
@@ -119,7 +121,7 @@ def sauvegarder_modele(
             alleger_fichier(fichier)
         contenu["sha256"] = {json_.name: _somme(p_json), poids.name: _somme(p_poids)}
         ecrire_fiche(p_fiche, contenu)
-    return json_, poids, fiche
+    return fichiers
 
 
 def _verifier_classes(modele, classes):
@@ -167,8 +169,7 @@ def charger_modele(dossier, nom="modele"):
             f"Il manque {' et '.join(absents)} dans le dossier « {json_.parent.name} ».",
             f"il contient : {', '.join(presents) or 'rien'}",
             "l'architecture et les poids d'un réseau",
-            "exécutez classification.ipynb jusqu'à « Modèle sauvegardé ! », ou prenez le modèle fourni dans "
-            "« modele/reference »",
+            "exécutez classification.ipynb jusqu'à « Modèle sauvegardé ! », ou prenez « modele/reference »",
         )
     modele = _reconstruire(json_)
     try:
@@ -213,9 +214,6 @@ def _reconstruire(fichier):
     except Exception as erreur:  # Keras lève des types variés selon la faute
         sujet = f"« {fichier.name} » ne décrit pas un réseau que Keras {ici} accepte."
         if version not in ("?", ici):
-            sujet = (
-                f"« {fichier.name} », écrit par Keras {version}, ne se relit pas avec Keras {ici}."
-            )
+            sujet = f"« {fichier.name} », de Keras {version}, ne se relit pas avec Keras {ici}."
             remede += f" avec Keras {ici}, ou ouvrez-le là où est installé Keras {version}"
-        attendu = "un réseau que cette version sait construire"
         raise ModeleInvalide(sujet, _en_une_ligne(erreur), attendu, remede) from erreur

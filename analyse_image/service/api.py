@@ -78,9 +78,9 @@ async def vivre(app):
         libc.mallopt(-3, 4 * MO)  # M_MMAP_THRESHOLD et M_TRIM_THRESHOLD : rendre au système
         libc.mallopt(-1, 8 * MO)  # la mémoire des grandes photos
     PngImagePlugin.MAX_TEXT_MEMORY, MultiPartParser.spool_max_size = 4 * MO, DEMANDE_MAX
-    ici = Path(__file__).resolve().parents  # déployé, le modèle est à côté ; sinon, la référence
-    deploye, reference = ici[1] / "modele", ici[2] / "modele" / "reference"
-    defaut = deploye if (deploye / "modele.tflite").is_file() else reference
+    dossier = Path(__file__).resolve().parents[1]
+    en_ligne = (dossier / "Procfile").is_file()  # le modèle est alors à côté
+    defaut = dossier / "modele" if en_ligne else dossier.parent / "modele" / "reference"
     reseau = ReseauExporte.lire(os.environ.get("SERVICE_MODELE") or defaut)
     damier = Image.fromarray(np.indices((64, 64)).sum(axis=0).astype(np.uint8))
     preparation.preparer(damier, reseau.entree)  # refuse de démarrer sur un contrat intenable

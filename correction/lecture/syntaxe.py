@@ -15,7 +15,7 @@ def arbre(source):
         source = source[magie.end() :]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for essai in (_sans_magies, _par_ipython):
+        for essai in (sans_magies, _par_ipython):
             try:
                 return ast.parse(essai(source)), ""
             except (SyntaxError, ValueError, RecursionError, MemoryError) as erreur:
@@ -23,7 +23,7 @@ def arbre(source):
     return None, probleme
 
 
-def _sans_magies(source):
+def sans_magies(source):
     """Remplace les lignes « ! », « % » et « ? » par `pass`, à la même indentation."""
     lignes = []
     for ligne in source.expandtabs(4).splitlines():
