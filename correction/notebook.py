@@ -175,7 +175,8 @@ def _erreur(sortie):
         return "Erreur", _texte(donnees[ERREUR_DE_VSCODE])[:300], 0
     for texte in (sortie.get("text"), donnees.get("text/plain"), donnees.get("text/html")):
         texte = ANSI.sub("", _texte(texte)[:TEXTE_MAX])
-        if TRACEBACK.search(texte):
+        # Python dit « Exception ignored in » de ce qui n'arrête rien.
+        if TRACEBACK.search(texte) and "Exception ignored in" not in texte:
             noms = FIN_DE_TRACE.findall(texte)
             nom, valeur = noms[-1] if noms else ("Traceback", "")
             return nom, valeur[:300], _ligne_fautive(nom, texte)

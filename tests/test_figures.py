@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import pairwise
 from types import SimpleNamespace
 
+import ipywidgets
 import matplotlib
 import matplotlib.pyplot as plt
 import nbformat
@@ -251,7 +252,9 @@ def test_le_bouton_montre_tout_son_nom_et_dit_le_refus(monkeypatch, capsys):
     figures.bouton_envoi(traiter)
     assert montres[0].layout.width == "max-content"
     photo = {"name": "a.jpg", "type": "image/jpeg", "size": 3, "content": memoryview(b"abc")}
-    montres[0].value = ({**photo, "last_modified": datetime.now()},)
+    photo["last_modified"] = datetime.now()
+    ancien = ipywidgets.__version__.startswith("7.")  # celui de Colab
+    montres[0].set_trait("value", {"a.jpg": photo} if ancien else (photo,))
     assert "3 octets" in capsys.readouterr().out
 
 

@@ -506,7 +506,7 @@ def test_un_cache_complet_en_lecture_seule_suffit(en_cache, manifeste, monkeypat
     assert cache.ecrire_cache(manifeste, en_cache[0], cote=48, par_fragment=50)["repris"] == 5
 
 
-@pytest.mark.parametrize("reglage", [{"cote": 32}, {"qualite": 60}, {"graine": 1}])
+@pytest.mark.parametrize("reglage", [{"cote": 32}, {"par_fragment": 60}])
 def test_un_autre_cache_n_est_jamais_ecrase(en_cache, manifeste, reglage):
     avant = contenu(en_cache[0])
     with pytest.raises(DonneesInvalides, match=next(iter(reglage))):

@@ -148,13 +148,11 @@ def _lire_ubyte(chemin):
 
 def _chemins_ubyte(dossier):
     """Les quatre fichiers d'origine, compressés ou non, s'ils sont tous dans `dossier` ; sinon None."""
-    chemins = []
-    for nom in UBYTE:
-        presents = [c for c in (dossier / f"{nom}.gz", dossier / nom) if c.is_file()]
-        if not presents:
-            return None
-        chemins.append(presents[0])
-    return chemins
+    for suffixe in (".gz", ""):
+        chemins = [dossier / f"{nom}{suffixe}" for nom in UBYTE]
+        if all(chemin.is_file() for chemin in chemins):
+            return chemins
+    return None
 
 
 def _trouver_ubyte():

@@ -143,14 +143,12 @@ def trouver(nom):
 
 def _archive_posee(jeu):
     motif = re.compile(jeu.membre)
-    for datas in dossiers_datas():
-        for nom in jeu.archives:
-            for archive in sorted(datas.glob(nom)):
-                # Kaggle appelle tout « archive.zip » : on regarde dedans.
-                if not archive.name.startswith("archive") or any(
-                    map(motif.fullmatch, noms_du_zip(archive))
-                ):
-                    return archive
+    archives = (a for d in dossiers_datas() for nom in jeu.archives for a in sorted(d.glob(nom)))
+    for archive in archives:
+        # Kaggle appelle tout « archive.zip » : on regarde dedans.
+        nommee = not archive.name.startswith("archive")
+        if nommee or any(map(motif.fullmatch, noms_du_zip(archive))):
+            return archive
     return None
 
 
@@ -178,32 +176,32 @@ def extraire(archive, destination, jeu):
     Lève `DonneesInvalides`, qui nomme l'archive, si elle est abîmée, démesurée, ou n'est pas la bonne.
     """
     archive, motif = Path(archive), re.compile(jeu.membre)
-    attendu = f"l'archive de {jeu.source}, entière"
-    remede = f"supprimez « {archive.name} », puis {jeu.remede}."
     comptes, reste = Counter(), jeu.octets_max
     try:
         with dossier_atomique(destination) as provisoire:
             for nom, fichier in _membres(archive):
-                if not (trouve := motif.fullmatch(nom)):
+                if not (photo := motif.fullmatch(nom)):
                     continue
                 octets = fichier.read(reste + 1)  # la taille annoncée peut mentir : on compte
                 reste -= len(octets)
                 if reste < 0:
-                    trouve = f"une archive démesurée (plus de {jeu.octets_max >> 20} Mo)"
-                    refuser_fichier(archive, trouve, attendu, remede)
-                cible = provisoire / trouve[1]
+                    raise ValueError(f"démesurée (plus de {jeu.octets_max >> 20} Mo)")
+                cible = provisoire / photo[1]
                 cible.parent.mkdir(parents=True, exist_ok=True)
                 cible.write_bytes(octets)
-                comptes[trouve[1].split("/")[0]] += 1
+                comptes[photo[1].split("/")[0]] += 1
             if any(comptes[dossier] < n for dossier, n in jeu.minimum.items()):
-                manque = ", ".join(f"{d} {comptes[d]} photos" for d in jeu.minimum)
-                attendu = ", ".join(f"{d} au moins {n}" for d, n in jeu.minimum.items())
-                trouve = f"pas la bonne archive, ou incomplète : {manque}"
-                refuser_fichier(archive, trouve, attendu, remede)
+                photos = ", ".join(
+                    f"{d} {comptes[d]} photos sur {n}" for d, n in jeu.minimum.items()
+                )
+                raise ValueError(f"qui n'est pas la bonne, ou incomplète : {photos}")
+            return dict(comptes)
     except ILLISIBLE as erreur:
-        trouve = f"une archive abîmée, coupée ou d'un autre format ({erreur})"
-        refuser_fichier(archive, trouve, attendu, remede)
-    return dict(comptes)
+        faute = f"abîmée, coupée ou d'un autre format ({erreur})"
+    except ValueError as erreur:
+        faute = str(erreur)
+    remede = f"supprimez « {archive.name} », puis {jeu.remede}."
+    refuser_fichier(archive, f"une archive {faute}", f"l'archive de {jeu.source}, entière", remede)
 
 
 # --- Obtenir --------------------------------------------------------------------------------------

@@ -32,35 +32,32 @@ from outils.photos import (  # noqa: F401
 
 
 def load_and_preprocess_image(image_path, target_size=28, content_size=20):
-    """Prépare une photo comme l'énoncé : float32 (1, target_size, target_size, 1) dans 0–1.
-
-    Suppose un vêtement sombre sur fond blanc, non transparent ; sinon l'entrée trompe le réseau.
-    """
-    with Image.open(image_path) as img:
-        gris = img.convert("L")
+    """Prépare une photo comme l'énoncé : float32 (1, target_size, target_size, 1) dans 0–1."""
+    image = Image.open(image_path)
+    gris = image.convert("L")
     reduite = resize_with_aspect_ratio(gris, content_size)
     centree = create_centered_image(reduite, target_size)
     return normalize_pixels(centree).reshape(1, target_size, target_size, 1)
 
 
-def resize_with_aspect_ratio(img, content_size):
-    """Réduit une image PIL : plus long côté à `content_size` pixels, l'autre à 1 au moins, puis accentue."""
-    largeur, hauteur = img.size
-    echelle = content_size / max(largeur, hauteur)
-    taille = (max(1, round(largeur * echelle)), max(1, round(hauteur * echelle)))
-    return img.resize(taille, Image.Resampling.LANCZOS).filter(ImageFilter.SHARPEN)
+def resize_with_aspect_ratio(image, target_dimension):
+    """Image PIL réduite : plus long côté à `target_dimension` pixels, l'autre à 1 au moins, accentuée."""
+    echelle = target_dimension / max(image.size)
+    taille = [max(1, round(cote * echelle)) for cote in image.size]
+    return image.resize(taille, Image.Resampling.LANCZOS).filter(ImageFilter.SHARPEN)
 
 
-def create_centered_image(img, target_size):
-    """Pose une image PIL en gris au centre d'un carré blanc de `target_size` pixels de côté."""
-    carre = Image.new("L", (target_size, target_size), 255)
-    carre.paste(img, ((target_size - img.width) // 2, (target_size - img.height) // 2))
+def create_centered_image(image, canvas_size):
+    """Image PIL en gris posée au centre d'un carré blanc de `canvas_size` pixels de côté."""
+    carre = Image.new("L", (canvas_size, canvas_size), 255)
+    carre.paste(image, ((canvas_size - image.width) // 2, (canvas_size - image.height) // 2))
     return carre
 
 
-def normalize_pixels(img):
-    """Rend (255 − pixel) / 255, float32 (hauteur, largeur) dans 0–1 : le blanc devient 0, le noir 1."""
-    return ((255 - np.asarray(img, dtype=np.float32)) / 255).astype(np.float32)
+def normalize_pixels(image):
+    """Image PIL en gris → float32 (hauteur, largeur) dans 0–1 : le blanc devient 0, le noir 1."""
+    pixels = np.asarray(image, dtype=np.float32)
+    return (255 - pixels) / 255
 
 
 # --- Le chemin des photos en couleurs -------------------------------------------------------------------

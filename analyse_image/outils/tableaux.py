@@ -74,6 +74,8 @@ def _deguisement(debut):
         return "une page web (sans doute une page de connexion)"
     if b";" in debut and b"," not in debut:
         return "des colonnes séparées par « ; » (fichier réenregistré par un tableur)"
+    if debut.split(b",")[0].strip().strip(b'"').isdigit():
+        return "pas de ligne d'en-tête (la première ligne contient des nombres)"
     return ""
 
 
@@ -87,9 +89,7 @@ def lire_entete(chemin, colonnes, remede):
     trouve = _deguisement(debut)
     noms = [nom.strip().strip('"') for nom in debut.decode("utf-8-sig", "replace").split(",")]
     absentes = [nom for nom in colonnes if nom not in noms]
-    if not trouve and noms[0].isdigit():
-        trouve = "pas de ligne d'en-tête (la première ligne contient des nombres)"
-    elif not trouve and absentes:
+    if absentes and not trouve:
         reste = f" et {len(absentes) - 3} autres" if len(absentes) > 3 else ""
         trouve = f"{len(noms)} colonnes, il manque {', '.join(absentes[:3])}{reste}"
     if trouve:

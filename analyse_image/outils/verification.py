@@ -13,7 +13,6 @@ import textwrap
 import numpy as np
 
 QUESTIONS = {}
-COUCHES_ATTENDUES = ["Conv2D", "MaxPooling2D", "Dropout", "Flatten", "Dense", "Dense"]
 
 
 class Faux(Exception):
@@ -78,24 +77,85 @@ def verifier_tableau(nom, valeur, forme=None, bornes=None, type_=None):
     return tableau
 
 
-# --- Labo 1 -----------------------------------------------------------------------------------
+# --- Labo 0 -----------------------------------------------------------------------------------
+
+# Ce que doit rendre la fonction de l'étudiant : des résultats écrits d'avance, pas une formule à recopier.
+IMAGE_ESSAI = np.array([[2, 0, 1, 3, 1], [0, 1, 2, 0, 4], [1, 3, 0, 1, 2], [2, 1, 1, 0, 3]])
+CONVOLUTIONS = (
+    ([[1, 0, 2], [0, 3, 1]], 1, [[9, 12, 7], [13, 2, 15], [5, 8, 7]]),
+    ([[1, 2], [0, 3]], 1, [[5, 8, 7, 17], [11, 5, 5, 14], [10, 6, 2, 14]]),
+    ([[1, 2], [0, 3]], 2, [[5, 7], [10, 2]]),
+)
+CARTE_ESSAI = np.array([[1, 5, 2, 0], [4, 0, 3, 1], [2, 6, 1, 7], [0, 1, 2, 3]])
+RESUMES = (
+    (np.max, 2, [[5, 5, 3], [6, 6, 7], [6, 6, 7]]),
+    (np.min, 2, [[0, 0, 0], [0, 0, 1], [0, 1, 1]]),
+    (np.sum, 3, [[24, 25], [19, 24]]),
+)
 
 
 @question("q1")
-def labo1_q1(noms):
-    carte = verifier_tableau("carte", noms["carte"], (3, 3))
-    image, filtre = np.asarray(noms["image"]), np.asarray(noms["filtre"])
-    attendue = np.array(
-        [[(image[i : i + 3, j : j + 3] * filtre).sum() for j in range(3)] for i in range(3)]
-    )
-    fausses = int((carte != attendue).sum())
-    if fausses:
-        i, j = np.argwhere(carte != attendue)[0]
-        raise Faux(
-            f"{fausses} case(s) fausse(s) sur 9 ; la fenêtre {3 * i + j + 1} donne {carte[i, j]}. "
-            "Multipliez la fenêtre et le filtre case par case, puis additionnez les neuf produits."
-        )
-    return "les neuf sommes sont justes."
+def labo0_q1(noms):
+    for filtre, pas, attendue in CONVOLUTIONS:
+        filtre, attendue = np.array(filtre), np.array(attendue)
+        trouvee = noms["convoluer"](IMAGE_ESSAI, filtre, pas)
+        verifier_tableau("convoluer(…)", trouvee, attendue.shape)
+        fausses = np.argwhere(trouvee != attendue)
+        if len(fausses):
+            i, j = fausses[0]
+            raise Faux(
+                f"image {IMAGE_ESSAI.tolist()}, filtre {filtre.tolist()}, pas {pas} : {len(fausses)} case(s) "
+                f"fausse(s) sur {attendue.size} ; case ({i}, {j}) : {trouvee[i, j]}, attendu : {attendue[i, j]}."
+            )
+    return "juste, aussi sur des images et des filtres d'autres tailles."
+
+
+@question("ordre0")
+def labo0_ordre0(noms):
+    for resumer, cote, attendue in RESUMES:
+        trouvee = noms["sous_echantillonner"](CARTE_ESSAI, resumer, cote)
+        verifier_tableau("sous_echantillonner(…)", trouvee, np.shape(attendue))
+        if not np.allclose(trouvee, attendue):
+            raise Faux(
+                f"carte {CARTE_ESSAI.tolist()}, {resumer.__name__}, carrés de {cote} : {trouvee.tolist()} ; "
+                f"attendu : {attendue}."
+            )
+    return "les six lignes sont dans un ordre qui marche."
+
+
+# --- Labo 1 -----------------------------------------------------------------------------------
+
+
+class Tenseur(np.ndarray):
+    """Un tableau qui a, comme un tenseur de TensorFlow, une méthode `numpy`."""
+
+    def numpy(self):
+        return np.asarray(self)
+
+
+class ReseauConstant:
+    """Un réseau d'essai : la même réponse à toutes les images."""
+
+    def __init__(self, reponse):
+        self.reponse = np.asarray(reponse, "float32")
+
+    def predict(self, x, **_):
+        return np.tile(self.reponse, (len(x), 1))
+
+    def __call__(self, x, **_):
+        return self.predict(x).view(Tenseur)
+
+    def evaluate(self, x, y, return_dict=False, **_):
+        erreur, precision = mesurer(self, x, y)
+        return {"loss": erreur, "accuracy": precision} if return_dict else [erreur, precision]
+
+
+def mesurer(reseau, x, y):
+    """(entropie croisée, précision) de `reseau` sur les images x et les étiquettes « un parmi dix » y."""
+    p = np.asarray(reseau.predict(x, batch_size=1000, verbose=0), "float64")
+    vraies = np.asarray(y).argmax(axis=1)
+    bonnes = np.clip(p[np.arange(len(p)), vraies], 1e-7, 1)
+    return float(-np.log(bonnes).mean()), float((p.argmax(axis=1) == vraies).mean())
 
 
 @question("q2")
@@ -113,15 +173,19 @@ def labo1_q2(noms):
             f"l'apprentissage et {attendues[1]} pour la validation (test_size=0.2)."
         )
     # train_test_split tire une permutation des lignes ; les premières vont à la validation.
-    ordre = np.random.RandomState(13).permutation(n)[:n_validation][:50]
+    X, y = np.asarray(noms["X"]).reshape(n, -1), np.asarray(noms["y"])
+    ordre = np.random.RandomState(13).permutation(n)[:n_validation]
     validation = np.asarray(parts["X_validation"]).reshape(n_validation, -1)
-    if not np.array_equal(
-        validation[:50], np.asarray(noms["X"])[ordre].reshape(-1, validation.shape[1])
-    ):
+    if not np.array_equal(validation[:50], X[ordre[:50]]):
+        par_classe = np.asarray(parts["y_validation"]).sum(axis=0)
+        if np.array_equal(validation, X[-n_validation:]):
+            raise Faux("la validation est la fin du fichier, sans tirage : ôtez shuffle=False.")
+        if np.abs(par_classe - y.sum(axis=0) * n_validation / n).max() < 1:
+            raise Faux("chaque classe est coupée à 20 % exactement : ôtez stratify.")
         raise Faux(
             "les tailles sont justes, mais ce ne sont pas les images attendues : random_state=13 ?"
         )
-    if not np.array_equal(np.asarray(parts["y_validation"])[:50], np.asarray(noms["y"])[ordre]):
+    if not np.array_equal(np.asarray(parts["y_validation"]), y[ordre]):
         raise Faux(
             "les étiquettes ne suivent pas leurs images : donnez X et y au même train_test_split."
         )
@@ -130,56 +194,120 @@ def labo1_q2(noms):
 
 @question("q3")
 def labo1_q3(noms):
+    pixels = np.zeros((3, 784), "int64")
+    pixels[1, 28], pixels[2, 783] = 255, 51  # début de la deuxième ligne ; dernière case
+    avant = pixels.copy()
+    x = verifier_tableau(
+        "mettre_a_l_echelle(pixels)",
+        noms["mettre_a_l_echelle"](pixels),
+        (3, 28, 28, 1),
+        (0, 1),
+        "float32",
+    )
+    if not np.array_equal(pixels, avant):
+        raise Faux("le tableau donné a été modifié ; attendu : un nouveau tableau.")
+    for case, attendu in (((1, 1, 0, 0), 1), ((2, 27, 27, 0), 0.2)):
+        if abs(x[case] - attendu) > 1e-6:
+            raise Faux(f"la case {case} vaut {x[case]:.4g} ; attendu : {attendu}.")
     for nom in ("X_apprentissage", "X_validation", "X_test"):
         tableau = verifier_tableau(nom, noms[nom], (None, 28, 28, 1), (0, 1), "float32")
         if len(tableau) and tableau.max() < 0.5:
             raise Faux(
-                f"{nom} ne dépasse pas {tableau.max():.4g} : divisé deux fois par 255 ? Relancez depuis 2.4."
+                f"{nom} ne dépasse pas {tableau.max():.4g} : divisé deux fois par 255 ? Relancez depuis la question 2."
             )
     return "trois tableaux (n, 28, 28, 1), float32, valeurs dans [0, 1]."
 
 
+COUCHES = (  # (couche, réglages attendus)
+    ("Conv2D", {"filters": 32, "kernel_size": (3, 3), "activation": "relu"}),
+    ("MaxPooling2D", {"pool_size": (2, 2)}),
+    ("Dropout", {"rate": 0.2}),
+    ("Flatten", {}),
+    ("Dense", {"units": 128, "activation": "relu"}),
+    ("Dense", {"units": 10, "activation": "softmax"}),
+)
+
+
 @question("q4")
 def labo1_q4(noms):
-    modele = noms["modele"]
-    couches = [c.__class__.__name__ for c in modele.layers]
-    if couches != COUCHES_ATTENDUES:
+    reseau = noms["reseauNeurone1Convolution"]
+    if not hasattr(reseau, "layers"):
+        raise Faux(f"c'est un objet {type(reseau).__name__} ; attendu : un réseau Sequential.")
+    trouvees = [c.__class__.__name__ for c in reseau.layers]
+    attendues = [nom for nom, _ in COUCHES]
+    if trouvees != attendues:
         raise Faux(
-            f"couches trouvées : {', '.join(couches)} ; attendu : {', '.join(COUCHES_ATTENDUES)}."
+            f"couches trouvées : {', '.join(trouvees) or 'aucune'} ; attendu : {', '.join(attendues)}."
         )
-    if tuple(modele.output_shape) != (None, 10):
+    if not getattr(reseau, "built", True):
         raise Faux(
-            f"sortie {modele.output_shape} ; attendu : (None, 10), une probabilité par classe."
+            "le réseau ne connaît pas la taille des images : commencez par Input(shape=dimentionImage)."
         )
-    if modele.count_params() != 693_962:
+    for rang, (couche, (nom, reglages)) in enumerate(
+        zip(reseau.layers, COUCHES, strict=True), start=1
+    ):
+        for reglage, attendu in reglages.items():
+            trouve = getattr(couche, reglage, None)
+            trouve = getattr(trouve, "__name__", trouve)  # une activation est une fonction
+            if trouve != attendu:
+                trouve = "aucune" if trouve == "linear" else trouve
+                raise Faux(f"couche {rang} ({nom}), {reglage} : {trouve} ; attendu : {attendu}.")
+    if reseau.count_params() != 693_962:
         raise Faux(
-            f"{modele.count_params()} paramètres ; attendu : 693962 (32 filtres 3×3, maximum 2×2, 128 neurones)."
+            f"{reseau.count_params()} paramètres ; attendu : 693962 (images 28×28×1, sans bordure ni pas)."
         )
-    fin = getattr(modele.layers[-1].activation, "__name__", "?")
-    if fin != "softmax":
-        raise Faux(f"la dernière activation est « {fin} » ; attendu : softmax.")
-    return "les six couches attendues, 693962 paramètres."
+    return "les six couches et leurs réglages, 693962 paramètres."
+
+
+def _erreur_et_precision(nom, evaluation):
+    if isinstance(evaluation, dict):
+        raise Faux(
+            f"{nom} est un dictionnaire ; attendu : une liste [erreur, précision], sans return_dict."
+        )
+    if not hasattr(evaluation, "__len__") or len(evaluation) != 2:
+        raise Faux(f"{nom} vaut {evaluation!r} ; attendu : [erreur, précision].")
+    erreur, precision = map(float, evaluation)
+    if not (erreur >= 0 and 0 <= precision <= 1):
+        raise Faux(
+            f"{nom} : erreur {erreur:.4g}, précision {precision:.4g} ; attendu : dans cet ordre, précision dans [0, 1]."
+        )
+    return erreur, precision
 
 
 @question("q5")
 def labo1_q5(noms):
-    evaluation = noms["evaluation"]
-    if len(evaluation) != 2:
+    X_test, y_test = noms["X_test"], noms["y_test"]
+    essai = ReseauConstant([0.55, *[0.05] * 9])  # toujours « Un T-shirt/haut »
+    for nom, reseau, trouvee in (
+        ("evaluer(un réseau d'essai)", essai, noms["evaluer"](essai)),
+        ("evaluation", noms["reseauNeurone1Convolution"], noms["evaluation"]),
+    ):
+        trouvees, ici = _erreur_et_precision(nom, trouvee), mesurer(reseau, X_test, y_test)
+        for quoi, a, b in zip(("erreur", "précision"), trouvees, ici, strict=True):
+            if abs(a - b) > 0.002:
+                raise Faux(
+                    f"{nom} : {quoi} {a:.4f}, mais ce réseau obtient {b:.4f} sur X_test : "
+                    "évaluez bien le réseau donné, sur le test."
+                )
+    return "c'est bien la mesure du réseau donné, sur le test."
+
+
+@question("ordre1")
+def labo1_ordre1(noms):
+    modele, origine = noms["modele"], noms["reseauNeurone1Convolution"]
+    if modele is origine:
         raise Faux(
-            f"evaluation contient {len(evaluation)} valeurs ; attendu : l'erreur puis la précision."
+            "modele est le réseau d'origine lui-même ; attendu : un réseau relu des fichiers."
         )
-    erreur, precision = map(float, evaluation)
-    if not (erreur >= 0 and 0 <= precision <= 1):
+    images = np.random.default_rng(0).random((20, 28, 28, 1), dtype="float32")
+    ecart = np.abs(
+        np.asarray(modele.predict(images, verbose=0)) - origine.predict(images, verbose=0)
+    ).max()
+    if ecart > 1e-5:
         raise Faux(
-            f"erreur {erreur:.4g}, précision {precision:.4g} ; attendu : dans cet ordre, précision dans [0, 1]."
+            f"sur des images au hasard, les réponses s'écartent de {ecart:.2g} : les poids sont-ils chargés ?"
         )
-    ici = noms["modele"].evaluate(noms["X_test"], noms["y_test"], batch_size=1000, verbose=0)
-    if abs(float(ici[1]) - precision) > 0.002:
-        raise Faux(
-            f"précision {precision:.4f}, mais « modele » obtient {float(ici[1]):.4f} sur X_test : "
-            "évaluez bien ce réseau, sur le test."
-        )
-    return "c'est bien la mesure de « modele » sur le test."
+    return "mêmes réponses que le réseau d'origine, sur des images jamais vues."
 
 
 # --- Labo 2 -----------------------------------------------------------------------------------
@@ -187,23 +315,87 @@ def labo1_q5(noms):
 
 @question("q6")
 def labo2_q6(noms):
-    entree = verifier_tableau("entree", noms["entree"], (28, 28), (0, 1), "float32")
-    bord = np.concatenate([entree[0], entree[-1], entree[:, 0], entree[:, -1]])
-    if np.median(bord) > 0.5:
-        raise Faux("le fond est clair ; attendu : un vêtement clair sur fond noir (255 − pixel).")
-    if entree.max() < 0.2:
-        raise Faux("l'image est toute noire : le vêtement a disparu.")
-    return "une image (28, 28), valeurs dans [0, 1], fond noir."
+    from PIL import Image
+
+    gris = Image.fromarray(np.array([[0, 51], [204, 255]], "uint8"))
+    x = np.asarray(noms["normalize_pixels"](gris))
+    if x.size != 4:
+        raise Faux(f"pour une image de 4 pixels, {x.size} valeur(s) ; attendu : 4.")
+    if x.dtype != np.float32:
+        raise Faux(f"normalize_pixels rend du {x.dtype} ; attendu : float32.")
+    if np.allclose(x.ravel(), [0, 0.2, 0.8, 1], atol=1e-3):
+        raise Faux("le fond reste clair ; attendu : blanc (255) → 0, noir (0) → 1.")
+    if not np.allclose(x.ravel(), [1, 0.8, 0.2, 0], atol=1e-3):
+        raise Faux(
+            f"les pixels 0, 51, 204, 255 deviennent {np.round(x.ravel(), 3).tolist()} ; "
+            "attendu : 1, 0.8, 0.2, 0."
+        )
+    return "blanc → 0, noir → 1, float32."
+
+
+def _image_d_essai():
+    """Un fichier PNG en mémoire : un rectangle noir de 40×80 sur un fond blanc de 120×100, et son nom."""
+    import io
+
+    from PIL import Image
+
+    tableau = np.full((100, 120), 255, "uint8")
+    tableau[10:90, 40:80] = 0
+    fichier = io.BytesIO()
+    Image.fromarray(tableau).save(fichier, "PNG")
+    fichier.seek(0)
+    return fichier
+
+
+@question("ordre2")
+def labo2_ordre2(noms):
+    entree = verifier_tableau(
+        "load_and_preprocess_image(…)",
+        noms["load_and_preprocess_image"](_image_d_essai()),
+        (1, 28, 28, 1),
+        (0, 1),
+        "float32",
+    )[0, ..., 0]
+    lignes, colonnes = (
+        np.flatnonzero(entree.max(axis=1) > 0.5),
+        np.flatnonzero(entree.max(axis=0) > 0.5),
+    )
+    if not len(lignes):
+        raise Faux("le vêtement a disparu : une image toute noire.")
+    if np.median(entree) > 0.5:
+        raise Faux("le fond est clair ; attendu : un vêtement clair sur fond noir.")
+    if not (12 <= len(lignes) <= 16 and 5 <= len(colonnes) <= 9 and 4 <= lignes[0] <= 8):
+        raise Faux(
+            f"un rectangle de 40×80 sur une image de 120×100 occupe {len(colonnes)}×{len(lignes)} pixels à partir de "
+            f"la ligne {lignes[0]} ; attendu : environ 7×13, au milieu (réduire à 20, puis centrer dans 28)."
+        )
+    return "ouvrir en gris, réduire, centrer, normaliser : une entrée (1, 28, 28, 1)."
 
 
 @question("q7")
 def labo2_q7(noms):
-    probabilites = verifier_tableau("probabilites", noms["probabilites"], (10,), (0, 1))
-    if abs(float(probabilites.sum()) - 1) > 1e-3:
+    reponse = np.array([0.02, 0.05, 0.03, 0.4, 0.1, 0.07, 0.13, 0.01, 0.09, 0.1], "float32")
+    entree = np.zeros((1, 28, 28, 1), "float32")
+    rendue = verifier_tableau(
+        "predire(un réseau d'essai, image)",
+        noms["predire"](ReseauConstant(reponse), entree),
+        (10,),
+        (0, 1),
+    )
+    if not np.allclose(rendue, reponse, atol=1e-5):
         raise Faux(
-            f"la somme vaut {probabilites.sum():.4f} ; attendu : 1, ce sont dix probabilités."
+            "predire ne rend pas la réponse du réseau donné : "
+            f"{np.round(rendue, 3).tolist()} au lieu de {np.round(reponse, 3).tolist()}."
         )
-    return "dix probabilités, de somme 1."
+    probabilites = verifier_tableau("probabilities", noms["probabilities"], (10,), (0, 1))
+    ici = np.asarray(noms["modele"].predict(np.asarray(noms["image_array"]), verbose=0))[0]
+    if not np.allclose(probabilites, ici, atol=1e-4):
+        raise Faux("probabilities n'est pas la réponse de « modele » à image_array.")
+    if int(noms["predicted_class"]) != int(ici.argmax()):
+        raise Faux(
+            f"predicted_class vaut {noms['predicted_class']} ; attendu : le rang de la plus grande probabilité."
+        )
+    return "dix probabilités, celles du réseau donné."
 
 
 # --- Labo 3 -----------------------------------------------------------------------------------
@@ -214,6 +406,10 @@ def labo3_q1(noms):
     historique = noms["historique_apprentissage"].history
     erreurs, epoque = np.asarray(historique["val_loss"]), noms["epoque"]
     meilleure = int(erreurs.argmin()) + 1
+    if isinstance(epoque, bool) or not isinstance(epoque, int | np.integer):
+        raise Faux(
+            f"epoque vaut {epoque!r}, de type {type(epoque).__name__} ; attendu : un entier."
+        )
     if epoque == meilleure - 1:
         raise Faux(f"{epoque} est son rang à partir de 0 ; la première époque porte le numéro 1.")
     if epoque != meilleure:
