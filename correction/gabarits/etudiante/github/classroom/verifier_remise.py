@@ -98,7 +98,7 @@ def fautes(quoi):
 
 def tout():
     """Ce qui se vérifie : les fichiers, les deux notebooks, les questions des labos 0 à 2."""
-    questions = [q for q in sorted(toutes_les_questions()) if re.fullmatch(r"q\d+", q)]
+    questions = [q for q in sorted(toutes_les_questions()) if re.fullmatch(r"(q|ordre)\d+", q)]
     return ["fichiers", *NOTEBOOKS, *questions]
 
 
