@@ -5,9 +5,10 @@ vérification, chargée à neuf, l'appelle ici, et ce sont ses résultats, appel
 """
 
 
-def _mettre_de_cote(dossier, noms, valeurs, verification):
+def _mettre_de_cote(dossier, noms, valeurs, labos):
     import json
     import os
+    import sys
 
     import numpy as np
 
@@ -39,6 +40,23 @@ def _mettre_de_cote(dossier, noms, valeurs, verification):
 
         return suivie
 
+    def questions_neuves():
+        """Nos questions, relues de nos fichiers : le notebook a pu changer celles qu'il a chargées."""
+        anciennes = {
+            m: sys.modules.pop(m) for m in list(sys.modules) if m.split(".")[0] == "questions"
+        }
+        sys.path.insert(0, labos)
+        try:
+            with open(os.path.join(labos, "outils", "verification.py"), encoding="utf-8") as source:
+                neuves = {"__name__": "verification"}
+                exec(compile(source.read(), "verification", "exec"), neuves)
+            return neuves
+        finally:
+            sys.path.remove(labos)
+            for m in [m for m in sys.modules if m.split(".")[0] == "questions"]:
+                del sys.modules[m]
+            sys.modules.update(anciennes)
+
     os.makedirs(dossier, exist_ok=True)
     fiche, suivies = {}, {}
     for nom in noms:
@@ -53,10 +71,9 @@ def _mettre_de_cote(dossier, noms, valeurs, verification):
                 fiche[nom] = {"genre": "fonction", "appels": appels}
                 suivies[nom] = suivre(nom, valeurs[nom], appels)
     if suivies:
-        neuve = {"__name__": "verification"}
         try:
-            exec(compile(verification, "verification", "exec"), neuve)
-            neuve["QUESTIONS"][os.path.basename(dossier)](neuve["Noms"]({**valeurs, **suivies}))
+            nos = questions_neuves()
+            nos["QUESTIONS"][os.path.basename(dossier)](nos["Noms"]({**valeurs, **suivies}))
         except Exception as probleme:
             fiche["?"] = {"genre": "refus", "valeur": str(probleme)[:400]}
     with open(os.path.join(dossier, "fiche.json"), "w", encoding="utf-8") as sortie:
