@@ -561,7 +561,7 @@ def index():
 
 def test_les_voisins_sont_les_plus_grands_cosinus(index):
     requetes = np.random.default_rng(1).normal(size=(23, 16))
-    rangs, cosinus = index.voisins(requetes, k=7, bloc=10)
+    rangs, cosinus = index.voisins(requetes, k=7)
     tous = (requetes / np.linalg.norm(requetes, axis=1, keepdims=True)) @ index.vecteurs.T
     attendus = np.argsort(-tous, axis=1)[:, :7]
     assert np.array_equal(rangs, attendus)
