@@ -273,11 +273,10 @@ def charger_cache(dossier, identifiants):
     Lève `KeyError` si l'une n'est pas dans le cache : illisible, ou absente du manifeste qui l'a fait.
     """
     identifiants = [str(identifiant) for identifiant in identifiants]
-    uniques = list(dict.fromkeys(identifiants))
-    rangs = {identifiant: rang for rang, identifiant in enumerate(uniques)}
-    lues = {uniques[r]: photo for photo, r in lire_cache(dossier, rangs).as_numpy_iterator()}
-    if absents := [identifiant for identifiant in uniques if identifiant not in lues]:
+    rangs = {identifiant: rang for rang, identifiant in enumerate(identifiants)}
+    lues = {rang: photo for photo, rang in lire_cache(dossier, rangs).as_numpy_iterator()}
+    if absents := [identifiant for identifiant, rang in rangs.items() if rang not in lues]:
         raise KeyError(
             f"{len(absents)} photo(s) illisible(s), dont {absents[0]} : sautée(s) par le cache."
         )
-    return np.stack([lues[identifiant] for identifiant in identifiants])
+    return np.stack([lues[rangs[identifiant]] for identifiant in identifiants])

@@ -119,7 +119,7 @@ def _lire_json(chemin):
 
 
 def _lire_csv(chemin):
-    """Rend les quatre textes de chaque ligne : origine → textes ; un texte manquant vaut "".
+    """Rend {origine: les quatre textes d'une ligne} ; un texte manquant vaut "".
 
     La dernière colonne (le nom du produit) contient parfois des virgules sans guillemets : on ne
     lit que les colonnes qui la précèdent. Lève `DonneesInvalides`.
@@ -228,20 +228,18 @@ def manifeste_classes(dossier, classes):
 
     `classes` : dossier → classe ; les autres dossiers sont laissés. Lève `DonneesInvalides` si l'un n'a pas de photo.
     """
-    lignes, absents = [], []
-    for article, classe in classes.items():
+    photos = {}
+    for article in classes:
         fichiers = fichiers_sous(Path(dossier) / article)
-        photos = [chemin for chemin in fichiers if chemin.suffix.lower() in EXTENSIONS]
-        lignes += [(str(chemin), chemin.stem, classe, article, None) for chemin in photos]
-        absents += [] if photos else [article]
-    if absents:
+        photos[article] = [chemin for chemin in fichiers if chemin.suffix.lower() in EXTENSIONS]
+    if absents := [article for article in classes if not photos[article]]:
         refuser_fichier(
             dossier,
             f"pas de photo dans {', '.join(absents)}",
             f"les dossiers {', '.join(classes)}",
             "ajoutez ce qui manque, de la même archive, ou renommez ce dossier : le labo fera le sien.",
         )
-    return tableau(lignes)
+    return tableau([(str(c), c.stem, classes[a], a, None) for a in classes for c in photos[a]])
 
 
 # --- Répartir, équilibrer -------------------------------------------------------------------------
