@@ -4,6 +4,7 @@ import difflib
 import io
 import os
 import warnings
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -102,13 +103,15 @@ def _refuser_inconnu(octets, nom, annonces):
 # --- Des octets, d'où qu'ils viennent --------------------------------------------------------------
 
 
+@cache
 def formats_lisibles(formats=FORMATS):
     """Ceux de ces formats que le Pillow installé sait lire (AVIF : à partir de la version 11.3)."""
     Image.init()
     connus = [f for f in formats if f in Image.OPEN]
-    return [f for f in connus if f not in ("AVIF", "WEBP") or features.check(f.lower())]
+    return tuple(f for f in connus if f not in ("AVIF", "WEBP") or features.check(f.lower()))
 
 
+@cache
 def _annonces(formats):
     noms = {"WEBP": "WebP"}
     return ", ".join(noms.get(f, f) for f in formats_lisibles(formats) if f != "DIB")
@@ -205,9 +208,9 @@ def _brancher_heic():
     try:
         import pillow_heif
     except ImportError:
-        return []
+        return ()
     pillow_heif.register_heif_opener()
-    return ["HEIF"]
+    return ("HEIF",)
 
 
 def _decoder(octets, nom, formats, pixels_max, cote_utile):
