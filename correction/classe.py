@@ -137,7 +137,7 @@ def noter(dossier, bareme=None, sortie=None, executer=False, recommencer=False, 
         bulletins = [_bulletin(s, tous[s.cle], bareme) for s in classe.soumissions]
         mode = "nouvelle exécution en mode rapide" if executer else "sans nouvelle exécution"
         titre = Path(dossier).resolve().name
-        paires = comparer([tous[s.cle] for s in classe.soumissions], fournis.sources_distribuees())
+        paires = comparer([tous[s.cle] for s in classe.soumissions], *fournis.communs())
         communes = marquer_photos_communes(list(tous.values()))
         contenu = rapport.Contenu(
             bulletins, tous, paires, communes, classe, titre, f"lecture, {mode}"

@@ -67,8 +67,9 @@ def _preparer_copie(faits, copie, csvs, trousse):
                     _poser(csv, cible, premier)
         if _a_executer(faits)[labo]["serie"]:
             # Nos labos : les outils et la vérification du dépôt, pas ceux de la remise.
-            shutil.rmtree(n.parent / "outils", ignore_errors=True)
-            shutil.copytree(trousse / "analyse_image" / "outils", n.parent / "outils")
+            for nom in ("outils", "questions"):
+                shutil.rmtree(n.parent / nom, ignore_errors=True)
+                shutil.copytree(trousse / "analyse_image" / nom, n.parent / nom)
             for nom in ("mesures", "images", "modele"):
                 _completer(trousse / nom, n.parent.parent / nom)
     return notebooks
@@ -95,12 +96,16 @@ def _completer(source, cible):
                 shutil.copyfile(chemin, arrivee)
 
 
-def _environnement(copie, maison, trousse):
-    """Environnement de l'enfant : maison et dossier temporaire dans la copie, ni secret, ni mandataire réseau."""
+def _environnement(copie, maison, trousse, rapide):
+    """Environnement de l'enfant : maison et dossier temporaire dans la copie, ni secret, ni mandataire réseau.
+
+    `rapide` : les noyaux chargent Keras à leur démarrage, pour en raccourcir les entraînements.
+    """
     env = {k: v for k, v in os.environ.items() if k in GARDEES}
     profil = maison / ".ipython" / "profile_default" / "startup"
     profil.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(MODE_RAPIDE, profil / "00-rapide.py")
+    if rapide:
+        shutil.copyfile(MODE_RAPIDE, profil / "00-rapide.py")
     provisoire = maison / "tmp"
     provisoire.mkdir(exist_ok=True)
     env.update(dict.fromkeys(("HOME", "USERPROFILE"), str(maison)))
@@ -200,7 +205,9 @@ def _lancer(notebooks, copie, dehors, trousse, duree_cellule):
     }
     ordre.write_text(json.dumps(demande), encoding="utf-8")
     journal.touch()
-    env = _environnement(copie, copie / "m", trousse)
+    textes = (n.read_text(encoding="utf-8", errors="replace") for n in notebooks.values())
+    rapide = any(re.search(r"keras|tensorflow|charger_modele", t, re.IGNORECASE) for t in textes)
+    env = _environnement(copie, copie / "m", trousse, rapide)
     programme = [sys.executable, "-m", "correction.noyau", ordre, resultat, journal]
     with tempfile.TemporaryDirectory(prefix="n-", ignore_cleanup_errors=True) as court:
         enferme = bac_a_sable.prefixe([copie, dehors], [trousse])

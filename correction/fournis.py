@@ -30,13 +30,30 @@ def empreinte_poids(tableaux):
 @functools.cache
 def sources_distribuees():
     """Cellules de code des labos distribués (textes)."""
-    sources = []
-    for fichier in fichiers_distribues():
-        if fichier.suffix == ".ipynb":
-            notebook = json.loads(fichier.read_text(encoding="utf-8"))
-            cellules = version_etudiante(notebook, fichier.name)["cells"]
-            sources += ["".join(c["source"]) for c in cellules if c["cell_type"] == "code"]
-    return tuple(sources)
+    vides = (version_etudiante(n, nom) for nom, n in _labos().items())
+    return tuple(_source(c) for n in vides for c in n["cells"] if c["cell_type"] == "code")
+
+
+@functools.cache
+def communs():
+    """(codes, textes) que deux remises honnêtes peuvent partager : les labos distribués, et leur corrigé."""
+    cellules = [c for n in _labos().values() for c in n["cells"]]
+    codes = [_source(c) for c in cellules if c["cell_type"] == "code"]
+    textes = [_source(c) for c in cellules if c["cell_type"] != "code"]
+    return (*sources_distribuees(), *codes), tuple(textes)
+
+
+@functools.cache
+def _labos():
+    return {
+        f.name: json.loads(f.read_text(encoding="utf-8"))
+        for f in fichiers_distribues()
+        if f.suffix == ".ipynb"
+    }
+
+
+def _source(cellule):
+    return "".join(cellule["source"])
 
 
 @functools.cache

@@ -160,7 +160,7 @@ def _surveiller(enfant, processus, echeance, duree, memoire, vie):
             return f"arrêté : plus de {duree:.0f} s"
         if vie and vie.muette():
             return f"arrêté : sans nouvelles depuis {vie.silence:.0f} s"
-        if memoire and tour % 3 == 0 and (raison := _demesure(processus, memoire)):
+        if memoire and tour % 5 == 0 and (raison := _demesure(processus, memoire)):
             return raison
     return ""
 

@@ -73,12 +73,12 @@ def _recuperer(texte):
 
 
 def lire(chemin):
-    """Rend les faits d'un notebook : dict `lisible`, `probleme`, `cellules`, `texte` (hors du code).
+    """Rend les faits d'un notebook : dict `lisible`, `probleme`, `cellules`, `textes` (hors du code).
 
     Chaque cellule de code : `source`, `numero` (execution_count ou None), `texte` affiché, `erreurs`
     [[nom, valeur]], `figures` (empreintes), `sorties` (nombre), `id`. nbformat 3 et 4 sont compris.
     """
-    faits = {"lisible": False, "probleme": "", "cellules": [], "texte": ""}
+    faits = {"lisible": False, "probleme": "", "cellules": [], "textes": []}
     try:
         if chemin.stat().st_size > TAILLE_MAX:
             faits["probleme"] = f"notebook de {chemin.stat().st_size / 1e6:.0f} Mo, non lu"
@@ -112,7 +112,7 @@ def lire(chemin):
         if cellule.get("cell_type") == "code":
             faits["cellules"].append(_lire_cellule(cellule, source))
         else:
-            faits["texte"] += source[:5_000] + "\n"
+            faits["textes"].append(source[:5_000])
     return faits
 
 
@@ -121,7 +121,7 @@ def lire_python(chemin):
     source = chemin.read_bytes()[:500_000].decode("utf-8", "replace")
     cellule = _lire_cellule({}, source)
     probleme = "un fichier Python, pas un notebook"
-    return {"lisible": False, "probleme": probleme, "cellules": [cellule], "texte": ""}
+    return {"lisible": False, "probleme": probleme, "cellules": [cellule], "textes": []}
 
 
 def _dire_json(texte, erreur):
@@ -175,7 +175,8 @@ def _erreur(sortie):
         return "Erreur", _texte(donnees[ERREUR_DE_VSCODE])[:300], 0
     for texte in (sortie.get("text"), donnees.get("text/plain"), donnees.get("text/html")):
         texte = ANSI.sub("", _texte(texte)[:TEXTE_MAX])
-        if TRACEBACK.search(texte):
+        # Python dit « Exception ignored in » de ce qui n'arrête rien.
+        if TRACEBACK.search(texte) and "Exception ignored in" not in texte:
             noms = FIN_DE_TRACE.findall(texte)
             nom, valeur = noms[-1] if noms else ("Traceback", "")
             return nom, valeur[:300], _ligne_fautive(nom, texte)

@@ -46,7 +46,7 @@ def lire_notebook(chemin, relatif, distribuees=()):
     lu = notebook.lire_python(chemin) if en_python else notebook.lire(chemin)
     cellules = lu["cellules"]
     # Une cellule dont rien n'a tourné n'affiche rien qui compte.
-    rien = [c["ligne_erreur"] is not None and c["ligne_erreur"] <= 1 for c in cellules]
+    rien = [_rien_n_a_tourne(c) for c in cellules]
     affichees = [{**c, "texte": ""} if r else c for c, r in zip(cellules, rien, strict=True)]
     code = _lire_code(cellules)
     appels = [
@@ -63,7 +63,7 @@ def lire_notebook(chemin, relatif, distribuees=()):
         "debuts": [_premiere_ligne(c["source"]) for c in cellules],
         "execution": notebook.etat_execution(cellules),
         "sources": [c["source"][:3_000] for c in cellules],
-        "texte": lu["texte"][:100_000],
+        "textes": lu["textes"][:300],
         "figures": sorted({f for c in cellules for f in c["figures"]})[:200],
         "sorties": sorties.lire_sorties(affichees),
         "code": code,
@@ -75,8 +75,10 @@ def lire_notebook(chemin, relatif, distribuees=()):
         for e in faits["code"]["evenements"]
     )
     propres = [c for c in cellules if notebook.du_code(c["source"])]
-    faits["distribue"] = not faits["execution"]["faites"] and all(
-        empreinte_cellule(c["source"]) in distribuees for c in propres
+    faits["distribue"] = (
+        bool(propres)
+        and not faits["execution"]["faites"]
+        and all(empreinte_cellule(c["source"]) in distribuees for c in propres)
     )
     faits["total"] = faits["execution"]["total"]
     faits["scores"] = _scores(faits)
@@ -84,6 +86,13 @@ def lire_notebook(chemin, relatif, distribuees=()):
     faits["dossier_juste"] = relatif.parent.name == "analyse_image"
     faits["role_du_nom"] = role_du_nom(chemin)
     return faits
+
+
+def _rien_n_a_tourne(cellule):
+    """Vrai si une cellule échoue dès sa première ligne ; une interruption au clavier laisse ce qui a tourné."""
+    ligne = cellule["ligne_erreur"]
+    interrompue = any(nom == "KeyboardInterrupt" for nom, _ in cellule["erreurs"])
+    return ligne is not None and ligne <= 1 and not interrompue
 
 
 def _lire_code(cellules):

@@ -45,6 +45,9 @@ def _poser(cle, fiche):
         valeurs = _relire(fiche)
     except (OSError, ValueError, KeyError, TypeError) as erreur:
         return ["faux", f"valeurs illisibles ({type(erreur).__name__})"]
+    if "?" in valeurs:
+        etat, phrase = map(str, valeurs["?"])
+        return [etat if etat in ("juste", "faux") else "faux", phrase[:400]]
     try:
         return ["juste", verification.QUESTIONS[cle](verification.Noms(valeurs))]
     except verification.Faux as probleme:
@@ -54,7 +57,7 @@ def _poser(cle, fiche):
 
 
 def _relire(fiche):
-    """{nom: valeur} ; ni pickle, ni code : une fonction manque, comme si elle n'existait pas."""
+    """{nom: valeur} ; ni pickle, ni code. « ? » : ce que notre vérification a dit d'une fonction, sur place."""
     if fiche.stat().st_size > 5_000_000:
         raise ValueError("fiche démesurée")
     valeurs = {}
@@ -64,7 +67,7 @@ def _relire(fiche):
             valeurs[nom] = _relire_modele(fiche.parent, nom)
         elif genre == "historique":
             valeurs[nom] = SimpleNamespace(history=entree["valeur"])
-        elif genre == "valeur":
+        elif genre in ("valeur", "jugement"):
             valeurs[nom] = entree["valeur"]
         elif genre in ("tableau", "liste"):
             tableau = _relire_tableau(fiche.parent / f"{nom}.npy")

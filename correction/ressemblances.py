@@ -15,6 +15,7 @@ PART_MIN = 0.35  # de ce que la plus petite des deux a en propre
 ECARTS = 6  # écarts absolus médians au-dessus de la classe
 CELLULES_MONTREES = 4
 FIGURES_MIN = 2
+GROUPE_MAX = 4
 
 
 @dataclass
@@ -41,15 +42,16 @@ def marquer_photos_communes(tous):
     return communes
 
 
-def comparer(tous, distribuees=()):
-    """Paires (`Paire`, la plus ressemblante d'abord) de la classe ; `distribuees` : sources distribuées."""
-    connues = set().union(*(empreintes.de_code(c) for c in (*CELLULES, *distribuees)))
+def comparer(tous, codes_communs=(), textes_communs=()):
+    """Paires (`Paire`, la plus ressemblante d'abord) de la classe ; l'énoncé et ce qui est commun sont ôtés."""
+    connues = set().union(*(empreintes.de_code(c) for c in (*CELLULES, *codes_communs)))
+    textes = set().union(*(empreintes.de_texte(t) for t in textes_communs))
     codes = {f["cle"]: _cellules(f, connues) for f in tous}
     phrases = {}
     for (a, b), phrase in [
         *_identiques(tous),
         *_par_le_code(codes),
-        *_par_le_texte(tous),
+        *_par_le_texte(tous, textes),
     ]:
         phrases.setdefault((a, b), []).append(phrase)
     paires = [
@@ -81,11 +83,14 @@ def _par_le_code(codes):
     )
 
 
-def _par_le_texte(tous):
-    ensembles = {}
-    for faits in tous:
-        textes = " ".join(n["texte"] for n in _notebooks(faits))
-        ensembles[faits["cle"]] = empreintes.de_texte(textes)
+def _par_le_texte(tous, connus):
+    ensembles = {
+        faits["cle"]: set().union(
+            *(empreintes.de_texte(t) for n in _notebooks(faits) for t in n["textes"])
+        )
+        - connus
+        for faits in tous
+    }
     yield from _trop_semblables(ensembles, "{part} % des textes de l'un se retrouvent chez l'autre")
 
 
@@ -93,6 +98,7 @@ def _trop_semblables(ensembles, phrase):
     """((a, b), phrase) des paires qui partagent bien plus que la classe d'ordinaire."""
     presence = Counter(itertools.chain.from_iterable(ensembles.values()))
     n = len(ensembles)
+    rares = {e for e, k in presence.items() if k <= max(2, n // 8)}
     # Ce que beaucoup ont en commun vient du cours : son poids s'annule.
     poids = {e: math.log(n / k) if k < n or n == 2 else 0.0 for e, k in presence.items()}
     if n == 2:
@@ -103,7 +109,8 @@ def _trop_semblables(ensembles, phrase):
         communes = ensembles[a] & ensembles[b]
         plus_petite = min(sommes[a], sommes[b])
         if plus_petite > 0:
-            parts[a, b] = (sum(poids[e] for e in communes) / plus_petite, len(communes))
+            part = sum(poids[e] for e in communes) / plus_petite
+            parts[a, b] = (part, len(communes & rares))
     if not parts:
         return
     milieu = statistics.median(p for p, _ in parts.values())
@@ -133,7 +140,11 @@ def _identiques(tous):
     yield from _figures(tous)
     for (nature, valeur), cles in groupes.items():
         detail = f" (« {photos[valeur]} »)" if nature == "photo identique" else ""
-        for a, b in itertools.combinations(dict.fromkeys(cles), 2):
+        uniques = list(dict.fromkeys(cles))
+        if len(uniques) > GROUPE_MAX:  # une ligne pour la classe, pas une alarme par paire
+            yield tuple(uniques[:2]), f"{nature}{detail}, comme {len(uniques) - 2} autres remises"
+            continue
+        for a, b in itertools.combinations(uniques, 2):
             yield (a, b), nature + detail
 
 

@@ -1,135 +1,131 @@
 """Labo 1 : le code de l'énoncé et le nôtre, mêmes données, même machine, plusieurs graines.
 
-    python mesures/labo1.py [graine …]        (par défaut 1 2 3 ; environ 10 minutes par graine)
+    python mesures/labo1.py [graine …]        (par défaut 1 2 3 ; environ 15 minutes par graine)
 
 Ce qui est mesuré est le code du labo lui-même : ses cellules sont lues dans classification.ipynb.
 Les résultats s'ajoutent à mesures/labo1.csv ; une ligne déjà mesurée n'est pas refaite, si bien
 qu'une interruption ne coûte que l'entraînement en cours.
+
+« à la suite » : les 50 époques augmentées de l'énoncé, sur le réseau des dix premières ; une sur deux est vide.
 """
 
 import contextlib
-import datetime
 import io
 import os
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pandas as pd
 from cellules import executer_cellules
+from resultats import ajouter_resultats, deja_mesure
 
 RESULTATS = Path(__file__).resolve().parent / "labo1.csv"
 CELLULES = (
-    *("imports", "parametres", "obtenir", "lire", "one-hot", "decoupe", "echelle"),
-    *("reseau", "compiler", "piege", "augmenter", "trois", "entrainer-fonction"),
+    *("imports", "parametres", "lire", "premiere-image", "decoupe", "echelle", "reseau"),
+    *("generateur", "augmenter", "trois", "entrainer", "quatre"),
 )
 
 
-def enonce_augmente(labo, reseau, graine):
+def dix_epoques(labo, reseau):
+    """Comme l'énoncé : Adam, lots de 256, dix époques."""
+    reseau.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
+    images = labo["X_apprentissage"], labo["y_apprentissage"]
+    reseau.fit(*images, batch_size=256, epochs=10, verbose=0)
+
+
+def cinquante_a_la_suite(labo, reseau):
     """Les 50 époques augmentées, telles que publiées : pas comptés à la main, validation déformée."""
-    labo["compiler"](reseau)
-    generateur, lot = labo["generateur"], 256
-    reseau.fit(
-        generateur.flow(labo["X_apprentissage"], labo["y_apprentissage"], batch_size=lot),
-        steps_per_epoch=48_000 // lot,
-        epochs=50,
-        validation_data=generateur.flow(labo["X_validation"], labo["y_validation"], batch_size=lot),
-        validation_steps=12_000 // lot,
-        verbose=0,
-    )
+    flux = {
+        jeu: labo["generateur_images"].flow(labo[f"X_{jeu}"], labo[f"y_{jeu}"], batch_size=256)
+        for jeu in ("apprentissage", "validation")
+    }
+    with warnings.catch_warnings(action="ignore"):  # « Your input ran out of data »
+        reseau.fit(
+            flux["apprentissage"],
+            steps_per_epoch=48_000 // 256,
+            epochs=50,
+            validation_data=flux["validation"],
+            validation_steps=12_000 // 256,
+            verbose=0,
+        )
 
 
-def enonce_simple(labo, reseau, graine):
-    labo["compiler"](reseau)
-    validation = (labo["X_validation"], labo["y_validation"])
-    reseau.fit(
-        labo["X_apprentissage"],
-        labo["y_apprentissage"],
-        batch_size=256,
-        epochs=10,
-        validation_data=validation,
-        verbose=0,
-    )
-
-
-def notre(augmente, epoques):
-    return lambda labo, reseau, graine: labo["entrainer"](reseau, augmente, epoques, graine)
+def neuf(labo, nom):
+    """Un réseau neuf : « 1 convolution », « 3 convolutions » ou « 4 convolutions »."""
+    if nom == "3 convolutions":
+        return labo["creer_trois_convolutions"]()
+    modele = {"1": "reseauNeurone1Convolution", "4": "reseauNeurones4Convolution"}[nom[0]]
+    return labo["keras"].models.clone_model(labo[modele])
 
 
 def essais(labo):
-    """(réseau, code, augmentation, images, époques, fonction) : les lignes du tableau."""
-    sans, avec = labo["EPOQUES_SANS"], labo["EPOQUES_AVEC"]
+    """(réseau, augmentation, images, époques) de nos entraînements."""
+    sans, avec, garde = labo["EPOQUES_SANS"], labo["EPOQUES_AVEC"], labo["EPOQUES_GARDE"]
     return [
-        ("3 convolutions", "labo", "non", 48_000, sans, notre(False, sans)),
-        ("3 convolutions", "labo", "oui", 48_000, avec, notre(True, avec)),
-        ("3 convolutions", "labo", "non", 6_000, sans, notre(False, sans)),
-        ("3 convolutions", "labo", "oui", 6_000, avec, notre(True, avec)),
-        ("1 convolution", "énoncé", "non", 48_000, 10, enonce_simple),
-        ("1 convolution", "énoncé", "oui", 48_000, 50, enonce_augmente),
-        ("1 convolution", "labo", "non", 48_000, 10, notre(False, 10)),
-        ("1 convolution", "labo", "oui", 48_000, 9, notre(True, 9)),
+        ("3 convolutions", "oui", 48_000, garde),
+        ("3 convolutions", "non", 6_000, sans),
+        ("3 convolutions", "oui", 6_000, avec),
+        ("1 convolution", "non", 48_000, 10),
+        ("1 convolution", "oui", 48_000, 9),
+        ("3 convolutions", "non", 48_000, sans),
+        ("3 convolutions", "oui", 48_000, avec),
     ]
 
 
-def mesurer_un(labo, creer, graine, images, entrainer):
-    """Entraîne sur les `images` premières images ; rend les durées et les précisions."""
-    complet = {nom: labo[nom] for nom in ("X_apprentissage", "y_apprentissage")}
-    labo.update({nom: tableau[:images] for nom, tableau in complet.items()})
-    labo["keras"].utils.set_random_seed(graine)
-    modele = creer()
+def mesurer(labo, cle, modele, entrainer):
+    """Entraîne et ajoute au CSV les durées et les précisions, sous la clé (dict) `cle`."""
+    print(*cle.values(), flush=True)
     debut, debut_cpu = time.perf_counter(), time.process_time()
     with contextlib.redirect_stdout(io.StringIO()):
-        entrainer(labo, modele, graine)
+        entrainer()
     durees = {
-        "secondes": time.perf_counter() - debut,
-        "secondes_cpu": time.process_time() - debut_cpu,
+        "secondes": round(time.perf_counter() - debut, 1),
+        "secondes_cpu": round(time.process_time() - debut_cpu, 1),
     }
     precisions = {
-        jeu: modele.evaluate(labo[f"X_{jeu}"], labo[f"y_{jeu}"], batch_size=1000, verbose=0)[1]
+        jeu: round(
+            modele.evaluate(labo[f"X_{jeu}"], labo[f"y_{jeu}"], batch_size=1000, verbose=0)[1], 4
+        )
         for jeu in ("apprentissage", "validation", "test")
     }
-    labo.update(complet)
-    return {n: round(v, 1) for n, v in durees.items()} | {
-        n: round(v, 4) for n, v in precisions.items()
-    }
+    ajouter_resultats([cle | durees | precisions], RESULTATS)
 
 
-def mesurer(graines):
-    labo = executer_cellules("classification.ipynb", CELLULES)
-    creer = {
-        "1 convolution": labo["creer_une_convolution"],
-        "3 convolutions": labo["creer_trois_convolutions"],
-    }
-    lignes = pd.read_csv(RESULTATS).to_dict("records") if RESULTATS.exists() else []
-    for reseau, code, augmentation, images, epoques, entrainer in essais(labo):
-        for graine in graines:
-            cle = {
-                "réseau": reseau,
-                "code": code,
-                "augmentation": augmentation,
-                "images": images,
-                "époques": epoques,
-                "graine": graine,
-            }
-            # Les 50 époques de l'énoncé sont longues : une seule graine.
-            superflu = entrainer is enonce_augmente and graine != graines[0]
-            if superflu or any(cle.items() <= ligne.items() for ligne in lignes):
+def mesurer_tout(graines):
+    labo = executer_cellules("classification.ipynb", CELLULES, {"os": os})
+    for graine in graines:
+        for reseau, augmentation, images, epoques in essais(labo):
+            valeurs = (reseau, "labo", augmentation, images, epoques, graine)
+            cle = dict(zip(COLONNES, valeurs, strict=True))
+            if deja_mesure(cle, RESULTATS):
                 continue
-            print(*cle.values(), flush=True)
-            mesures = mesurer_un(labo, creer[reseau], graine, images, entrainer)
-            provenance = {
-                "date": datetime.date.today().isoformat(),
-                "machine": f"{os.cpu_count()} cœurs",
-            }
-            lignes.append(cle | mesures | provenance)
-            provisoire = RESULTATS.with_suffix(".provisoire")
-            pd.DataFrame(lignes).to_csv(provisoire, index=False)
-            provisoire.replace(RESULTATS)
-    return pd.DataFrame(lignes)
+            labo["keras"].utils.set_random_seed(graine)
+            modele = neuf(labo, reseau)
+            options = (images, epoques, augmentation == "oui", graine)
+            mesurer(labo, cle, modele, lambda m=modele, o=options: labo["entrainer"](m, *o))
+        for reseau in ("1 convolution", "4 convolutions"):
+            dix, suite = (
+                dict(zip(COLONNES, (reseau, "énoncé", quoi, 48_000, n, graine), strict=True))
+                for quoi, n in (("non", 10), ("à la suite", 50))
+            )
+            # Les 50 époques de l'énoncé, et son réseau à quatre convolutions, sont longs : une seule graine.
+            longue = graine == graines[0] and not deja_mesure(suite, RESULTATS)
+            if not longue and (deja_mesure(dix, RESULTATS) or reseau[0] == "4"):
+                continue
+            labo["keras"].utils.set_random_seed(graine)
+            modele = neuf(labo, reseau)
+            mesurer(labo, dix, modele, lambda m=modele: dix_epoques(labo, m))
+            if longue:
+                mesurer(labo, suite, modele, lambda m=modele: cinquante_a_la_suite(labo, m))
 
 
-def tableau(lignes):
-    groupes = lignes.groupby(["code", "réseau", "images", "augmentation", "époques"], sort=False)
+COLONNES = ("réseau", "code", "augmentation", "images", "époques", "graine")
+
+if __name__ == "__main__":
+    mesurer_tout([int(g) for g in sys.argv[1:]] or [1, 2, 3])
+    groupes = pd.read_csv(RESULTATS).groupby(list(COLONNES[:5]), sort=False)
     resume = groupes.agg(
         graines=("graine", "count"),
         calcul=("secondes_cpu", "mean"),
@@ -137,20 +133,4 @@ def tableau(lignes):
         min=("test", "min"),
         max=("test", "max"),
     )
-    return resume.round({"calcul": 0, "test": 4}).reset_index()
-
-
-if __name__ == "__main__":
-    resultats = mesurer([int(g) for g in sys.argv[1:]] or [1, 2, 3])
-    print(tableau(resultats).to_string(index=False))
-    complets = resultats[resultats["images"] == 48_000]
-    moyenne = complets.groupby(["code", "réseau", "augmentation"])[["secondes_cpu", "test"]].mean()
-    # Secondes de processeur : elles ne dépendent pas de ce que fait d'autre la machine.
-    simple, augmente = (moyenne.loc[("énoncé", "1 convolution", a)] for a in ("non", "oui"))
-    notre_ = moyenne.loc[("labo", "3 convolutions", "oui")]
-    rapport = (simple + augmente)["secondes_cpu"] / (simple + notre_)["secondes_cpu"]
-    print(
-        f"\nÉnoncé (10 + 50 époques augmentées) : précision {augmente['test']:.4f} ; labo (10 + 30 époques, "
-        f"trois convolutions) : {notre_['test']:.4f}. "
-        f"Écart {notre_['test'] - augmente['test']:+.4f}, calcul divisé par {rapport:.2f}."
-    )
+    print(resume.round({"calcul": 0, "test": 4}).reset_index().to_string(index=False))

@@ -25,6 +25,7 @@ from correction.enonce import (
     RESEAU_4,
     SAUVER,
 )
+from correction.execution import EXECUTES
 
 RACINE = Path(__file__).resolve().parents[1]
 REFERENCE = RACINE / "modele" / "reference"
@@ -187,9 +188,11 @@ def remise(dossier, classification=None, test=None, modele=True, image=True, gra
 
 
 def labos_resolus(dossier, transformer=lambda notebook, nom: notebook):
-    """Les deux premiers labos de ce dépôt, rendus comme par un étudiant ; rend le dossier."""
+    """Les premiers labos de ce dépôt, rendus comme par un étudiant ; rend le dossier."""
     dossier = Path(dossier)
-    for nom in ("classification.ipynb", "test_model.ipynb"):
+    for nom in (f"{labo}.ipynb" for labo in EXECUTES):
+        if not (RACINE / "analyse_image" / nom).is_file():
+            continue
         contenu = json.loads((RACINE / "analyse_image" / nom).read_text(encoding="utf-8"))
         ecrire(dossier / "analyse_image" / nom, transformer(contenu, nom))
     shutil.copytree(RACINE / "images", dossier / "images")

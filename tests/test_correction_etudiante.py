@@ -13,13 +13,16 @@ import numpy as np
 import pytest
 import remises
 import yaml
+from PIL import Image
 from test_correction import BAREME, MODELE, manques, parts
 
 from correction import etudiante, execution, faits, note, notebook
-from outils import hm, verification, voisins
+from outils import hm, preparation, verification, voisins
 from outils.verification import verifier
+from questions import labo1
 
-NOTEBOOKS = ("classification.ipynb", "test_model.ipynb")
+FACULTATIF = {"reseau_4": 0}  # un bonus : le corrigé n'entraîne pas ce réseau, il dit comment
+NOTEBOOKS = ("convolution.ipynb", "classification.ipynb", "test_model.ipynb")
 OBLIGATOIRES = {cle for cle, q in BAREME["questions"].items() if "labo" not in q}
 
 
@@ -29,6 +32,16 @@ def corrige(nom):
 
 def source(cellule):
     return "".join(cellule["source"])
+
+
+def textes(cellule):
+    return "".join("".join(s.get("text", "")) for s in cellule.get("outputs", ()))
+
+
+def modele_remis():
+    """Le modèle dont le labo 1 affiche la précision."""
+    affiche = "".join(map(textes, corrige("classification.ipynb")["cells"]))
+    return {**MODELE, "mesure": float(re.findall(r"Précision: ([\d.]+)", affiche)[-1])}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +55,7 @@ def depot(tmp_path_factory):
 def bulletin(dossier, tmp_path, modele=True):
     f = faits.etablir({"nom": "x", "cle": "x", "sources": [str(dossier)]}, tmp_path / "travail")
     if modele:
-        f["modele"] = {**MODELE, "mesure": 0.9302}
+        f["modele"] = modele_remis()
     return note.noter(f, BAREME)
 
 
@@ -58,7 +71,7 @@ def reponses_du_corrige(etudiant, resolu):
 def test_le_corrige_a_tous_les_points(tmp_path):
     dossier = remises.copier_modele(remises.labos_resolus(tmp_path / "corrige"))
     b = bulletin(dossier, tmp_path)
-    assert manques(b) == {} and b.note == 100
+    assert manques(b) == FACULTATIF and b.note == 100
     assert set(parts(b)) >= OBLIGATOIRES, "les questions comptent pour qui part de nos labos"
 
 
@@ -84,36 +97,37 @@ def test_remplie_avec_les_solutions_elle_retrouve_tous_les_points(depot, tmp_pat
         return copie
 
     dossier = remises.copier_modele(remises.labos_resolus(tmp_path / "rempli", remplir))
-    assert manques(bulletin(dossier, tmp_path)) == {}
+    assert manques(bulletin(dossier, tmp_path)) == FACULTATIF
 
 
 def test_une_question_fausse_ou_effacee_ne_donne_rien(tmp_path):
     def rater(notebook, nom):
         for cellule in notebook["cells"]:
-            if cellule["id"] == "verifier-q2":
+            if cellule["id"] == "decoupe":
                 cellule["outputs"][0]["text"] = ["❌ q2 : X_validation : 3 ; attendu : 12000\n"]
-            if cellule["id"] == "verifier-q3":
-                cellule.update(source="print('✅ q3 : juste')")
-            if cellule["id"] == "verifier-q4":
+            if cellule["id"] == "echelle":
+                cellule.update(
+                    source=source(cellule).replace('verifier("q3")', "print('✅ q3 : juste')")
+                )
+            if cellule["id"] == "reseau":
                 cellule["outputs"] = []
         return notebook
 
     dossier = remises.copier_modele(remises.labos_resolus(tmp_path / "r", rater))
-    assert manques(bulletin(dossier, tmp_path)) == {"q2": 0, "q3": 0, "q4": 0}
+    assert manques(bulletin(dossier, tmp_path)) == {"q2": 0, "q3": 0, "q4": 0, **FACULTATIF}
 
 
 def test_un_commentaire_et_une_phrase_imprimee_ne_repondent_pas(tmp_path):
     def forger(notebook, nom):
         for cellule in notebook["cells"]:
-            if cellule["id"].startswith("verifier-"):
-                cle = cellule["id"].removeprefix("verifier-")
+            for cle in re.findall(r'verifier\("([\w-]+)"\)', source(cellule)):
                 faux = f'# verifier("{cle}")\nprint("✅ {cle} : juste")'
                 cellule["source"] = source(cellule).replace(f'verifier("{cle}")', faux)
                 cellule["outputs"] = [remises.flux(f"✅ {cle} : juste\n")]
         return notebook
 
     dossier = remises.copier_modele(remises.labos_resolus(tmp_path / "r", forger))
-    assert set(manques(bulletin(dossier, tmp_path))) == OBLIGATOIRES
+    assert set(manques(bulletin(dossier, tmp_path))) == OBLIGATOIRES | set(FACULTATIF)
 
 
 def test_une_question_d_un_autre_labo_se_compte_aussi(tmp_path):
@@ -134,7 +148,7 @@ def test_une_question_d_un_autre_labo_se_compte_aussi(tmp_path):
 def test_la_nouvelle_execution_passe_avant_les_sorties_remises(tmp_path):
     dossier = remises.copier_modele(remises.labos_resolus(tmp_path / "r"))
     f = faits.etablir({"nom": "x", "cle": "x", "sources": [str(dossier)]}, tmp_path / "travail")
-    f["modele"] = MODELE
+    f["modele"] = modele_remis()
     f["execution"] = {
         "classification": {
             "questions": {"q1": ["juste", "les neuf sommes."], "q2": ["faux", "3 images"]},
@@ -143,7 +157,7 @@ def test_la_nouvelle_execution_passe_avant_les_sorties_remises(tmp_path):
         "test_model": {"questions": {"q6": ["juste", ""], "q7": ["juste", ""]}},
     }
     b = note.noter(f, BAREME)
-    assert manques(b) == {"q2": 0, "q3": 0, "q4": 0, "q5": 0}
+    assert {c for c in manques(b) if c in OBLIGATOIRES} == OBLIGATOIRES - {"q1", "q6", "q7"}
     assert next(c.trouve for c in b.constats if c.cle == "q2") == "faux : 3 images"
     assert dict(b.remarques)["Nouvelle exécution, classification.ipynb"] == "Cellule 3 : oups"
 
@@ -231,7 +245,7 @@ def test_classroom_note_question_par_question(depot):
     etapes = yaml.safe_load(texte)["jobs"]["autograding"]["steps"]
     notees = {e["id"]: e["with"] for e in etapes if "id" in e}
     assert set(notees) == {"fichiers", "classification", "test_model"} | OBLIGATOIRES
-    assert {notees[q]["max-score"] for q in OBLIGATOIRES} == {4}
+    assert {notees[q]["max-score"] for q in OBLIGATOIRES} == {2, 4}
     assert etapes[-1]["with"]["runners"].split(",") == list(notees)
     assert len(etapes[-1]["env"]) == len(notees)
 
@@ -327,10 +341,13 @@ def test_des_marqueurs_fautifs_sont_une_erreur(cellule):
 
 # À réécrire autrement : la vérification refait le calcul demandé, `hm` fournit ce que la question fait écrire.
 FUITES_CONNUES = {
-    ("deux_convolutions.ipynb", "verification.py"),
-    ("passage_echelle.ipynb", "verification.py"),
+    # Une simple découpe, parmi des lignes que l'énoncé donne déjà, en désordre.
+    ("convolution.ipynb", "figures.py"),
+    ("convolution.ipynb", "preparation.py"),
+    ("deux_convolutions.ipynb", "labo3.py"),
+    ("passage_echelle.ipynb", "labo8.py"),
     ("preparation_hm.ipynb", "hm.py"),
-    ("transfer_learning.ipynb", "verification.py"),
+    ("transfer_learning.ipynb", "labo6.py"),
 }
 
 
@@ -360,36 +377,93 @@ def test_aucune_autre_reponse_ne_se_lit_dans_ce_qu_on_distribue():
 # --- verifier ---------------------------------------------------------------------------------
 
 
-class Couche:
-    def __init__(self, activation="relu"):
-        self.activation = type("f", (), {"__name__": activation})()
+def convoluer(image, filtre, pas=1):
+    vues = np.lib.stride_tricks.sliding_window_view(image, filtre.shape)[::pas, ::pas]
+    return (vues * filtre).sum(axis=(2, 3))
 
 
-def reseau(parametres=693_962, fin="softmax", precision=0.9):
-    couches = [type(nom, (Couche,), {})("relu") for nom in verification.COUCHES_ATTENDUES]
-    couches[-1] = type("Dense", (Couche,), {})(fin)
-    return type("Reseau", (), {
-        "layers": couches, "output_shape": (None, 10), "count_params": lambda self: parametres,
-        "evaluate": lambda self, *a, **k: [0.3, precision],
-    })()  # fmt: skip
+def sous_echantillonner(carte, resumer, cote=2):
+    vues = np.lib.stride_tricks.sliding_window_view(carte, (cote, cote))
+    return np.array([[resumer(vue) for vue in ligne] for ligne in vues])
 
 
-IMAGE, FILTRE = np.arange(25).reshape(5, 5) % 3 - 1, np.array([[1, 0, 1], [-1, 1, -1], [0, 1, 0]])
-CARTE = np.array(
-    [[(IMAGE[i : i + 3, j : j + 3] * FILTRE).sum() for j in range(3)] for i in range(3)]
-)
-ORDRE = np.random.RandomState(13).permutation(100)
-PIXELS, ETIQUETTES = np.arange(100 * 784).reshape(100, 784), np.eye(10)[np.arange(100) % 10]
-DECOUPE = {
-    "X": PIXELS, "y": ETIQUETTES, "X_validation": PIXELS[ORDRE[:20]], "X_apprentissage": PIXELS[ORDRE[20:]],
-    "y_validation": ETIQUETTES[ORDRE[:20]], "y_apprentissage": ETIQUETTES[ORDRE[20:]],
+def activation(nom):
+    return type("f", (), {"__name__": nom})()
+
+
+COUCHES = {
+    "Conv2D": {"filters": 32, "kernel_size": (3, 3), "activation": activation("relu")},
+    "MaxPooling2D": {"pool_size": (2, 2)}, "Dropout": {"rate": 0.2}, "Flatten": {},
+    "Dense": {"units": 128, "activation": activation("relu")},
 }  # fmt: skip
-ECHELLE = dict.fromkeys(
-    ("X_apprentissage", "X_validation", "X_test"),
-    np.linspace(0, 1, 1568, dtype="float32").reshape(2, 28, 28, 1),
+
+
+def reseau(parametres=693_962, fin="softmax", built=True, **changes):
+    """Un réseau de la question 4 ; `changes` : {couche: réglages} à remplacer."""
+    reglages = {nom: {**r, **changes.get(nom, {})} for nom, r in COUCHES.items()}
+    attendues = [*reglages.items(), ("Dense", {"units": 10, "activation": activation(fin)})]
+    couches = [type(nom, (SimpleNamespace,), {})(**r) for nom, r in attendues]
+    return SimpleNamespace(layers=couches, built=built, count_params=lambda: parametres)
+
+
+def mettre_a_l_echelle(pixels):
+    return (pixels.reshape(-1, 28, 28, 1) / 255).astype("float32")
+
+
+GRAINE_0 = np.random.default_rng(0)
+PIXELS, ETIQUETTES = GRAINE_0.integers(0, 256, (200, 784)), np.eye(10)[np.arange(200) // 20]
+
+
+def decoupe(**reglages):
+    from sklearn.model_selection import train_test_split
+
+    reglages = {"test_size": 0.2, "random_state": 13} | reglages
+    noms = ("X_apprentissage", "X_validation", "y_apprentissage", "y_validation")
+    return {"X": PIXELS, "y": ETIQUETTES} | dict(
+        zip(noms, train_test_split(PIXELS, ETIQUETTES, **reglages), strict=True)
+    )
+
+
+DECOUPE = decoupe()
+ECHELLE = {
+    "mettre_a_l_echelle": mettre_a_l_echelle,
+    **dict.fromkeys(("X_apprentissage", "X_validation", "X_test"), mettre_a_l_echelle(PIXELS)),
+}
+HASARD = SimpleNamespace(
+    predict=lambda x, **_: np.abs(np.asarray(x)).reshape(len(x), -1)[:, :10] / 10 + 0.01
 )
-CENTREE = np.zeros((28, 28), "float32")
-CENTREE[8:20, 8:20] = 0.9
+
+
+def evaluer(reseau, jeu=slice(None)):
+    return labo1.mesurer(reseau, ECHELLE["X_test"][jeu], ETIQUETTES[jeu])
+
+
+EVALUATION = {
+    "X_test": ECHELLE["X_test"], "y_test": ETIQUETTES, "reseauNeurone1Convolution": HASARD, "evaluer": evaluer,
+    "evaluation": evaluer(HASARD),
+}  # fmt: skip
+
+
+def normalize_pixels(image):
+    return (255 - np.asarray(image, dtype="float32")) / 255
+
+
+def preparer(chemin, taille=20, inverser=normalize_pixels, poser=preparation.create_centered_image):
+    image = preparation.resize_with_aspect_ratio(Image.open(chemin).convert("L"), taille)
+    return inverser(poser(image, 28)).reshape(1, 28, 28, 1)
+
+
+def carre_blanc(chemin):
+    x = np.zeros((1, 28, 28, 1), "float32")
+    x[:, 12:16, 12:16] = 1
+    return x
+
+
+REPONSE = {
+    "modele": HASARD, "image_array": ECHELLE["X_test"][:1], "predire": lambda r, x: r.predict(x)[0],
+    "probabilities": HASARD.predict(ECHELLE["X_test"][:1])[0],
+    "predicted_class": HASARD.predict(ECHELLE["X_test"][:1])[0].argmax(),
+}  # fmt: skip
 RETENUS = {c: min(n, 5_000) if c in hm.REDUITES else n for c, n in hm.PHOTOS_PUBLIEES.items()}
 HISTORIQUE = {"historique_apprentissage": SimpleNamespace(history={"val_loss": [0.5, 0.3, 0.4]})}
 MATRICE = np.diag(np.arange(10, 20))
@@ -428,33 +502,60 @@ def f1_macro(vraies, predites):
 
 
 CAS = [
-    ("q1", {"image": IMAGE, "filtre": FILTRE, "carte": CARTE}, None),
-    ("q1", {"image": IMAGE, "filtre": FILTRE, "carte": CARTE + 1}, "9 case(s) fausse(s)"),
-    ("q1", {"image": IMAGE, "filtre": FILTRE, "carte": np.zeros((2, 2))}, "forme (2, 2) ; attendu : (3, 3)"),
-    ("q1", {}, "« carte » n'existe pas encore"),
+    ("q1", {"convoluer": convoluer}, None),
+    ("q1", {"convoluer": lambda i, f, pas=1: convoluer(i, f, pas) + 1}, "9 case(s) fausse(s) sur 9"),
+    ("q1", {"convoluer": lambda i, f, pas=1: convoluer(i, f[::-1, ::-1], pas)}, "case(s) fausse(s)"),
+    ("q1", {"convoluer": lambda i, f, pas=1: convoluer(i, f)}, "forme (3, 4) ; attendu : (2, 2)"),
+    ("q1", {"convoluer": lambda i, f, pas=1: np.array([[2, 0, 3], [1, -1, 0], [-2, 6, -3]])}, "fausse(s)"),
+    ("q1", {}, "« convoluer » n'existe pas encore"),
+    ("ordre0", {"sous_echantillonner": sous_echantillonner}, None),
+    ("ordre0", {"sous_echantillonner": lambda c, r, cote=2: sous_echantillonner(c, np.max, cote)}, "min"),
+    ("ordre0", {"sous_echantillonner": lambda c, r, cote=2: None}, "NoneType"),
     ("q2", DECOUPE, None),
-    ("q2", {**DECOUPE, "X_validation": PIXELS[:20]}, "random_state=13"),
-    ("q2", {**DECOUPE, "y_validation": ETIQUETTES[:20]}, "les étiquettes ne suivent pas"),
-    ("q2", {**DECOUPE, "X_validation": PIXELS[:25]}, "test_size=0.2"),
+    ("q2", decoupe(random_state=14), "random_state=13"),
+    ("q2", decoupe(stratify=ETIQUETTES), "ôtez stratify"),
+    ("q2", decoupe(shuffle=False, random_state=None), "ôtez shuffle=False"),
+    ("q2", {**DECOUPE, "y_validation": ETIQUETTES[:40]}, "les étiquettes ne suivent pas"),
+    ("q2", decoupe(test_size=0.25), "test_size=0.2"),
     ("q3", ECHELLE, None),
-    ("q3", {**ECHELLE, "X_test": ECHELLE["X_test"] * 255}, "valeurs dans [0, 1]"),
-    ("q3", {**ECHELLE, "X_test": ECHELLE["X_test"].reshape(2, 784)}, "attendu : (n, 28, 28, 1)"),
-    ("q3", {**ECHELLE, "X_test": ECHELLE["X_test"].astype("float64")}, "float64 ; attendu : float32"),
+    ("q3", {**ECHELLE, "mettre_a_l_echelle": lambda p: mettre_a_l_echelle(p) * 255}, "valeurs dans [0, 1]"),
+    ("q3", {**ECHELLE, "mettre_a_l_echelle": lambda p: mettre_a_l_echelle(p)[:, ::-1]}, "la case (1, 1, 0, 0)"),
+    ("q3", {**ECHELLE, "mettre_a_l_echelle": lambda p: (p / 255).astype("float32")}, "attendu : (3, 28, 28, 1)"),
+    ("q3", {**ECHELLE, "mettre_a_l_echelle": lambda p: p.reshape(-1, 28, 28, 1) / 255}, "float64 ; attendu : float32"),
     ("q3", {**ECHELLE, "X_test": ECHELLE["X_test"] / 255}, "deux fois"),
     ("q3", {**ECHELLE, "X_test": "oups"}, "objet str"),
-    ("q4", {"modele": reseau()}, None),
-    ("q4", {"modele": reseau(1)}, "1 paramètres ; attendu : 693962"),
-    ("q4", {"modele": reseau(fin="relu")}, "attendu : softmax"),
-    ("q4", {"modele": None}, "n'a pas la forme attendue"),
-    ("q5", {"modele": reseau(), "X_test": 0, "y_test": 0, "evaluation": [0.3, 0.9]}, None),
-    ("q5", {"modele": reseau(precision=0.8), "X_test": 0, "y_test": 0, "evaluation": [0.3, 0.9]}, "évaluez bien"),
-    ("q5", {"modele": reseau(), "X_test": 0, "y_test": 0, "evaluation": [0.3, 91.2]}, "précision dans [0, 1]"),
-    ("q6", {"entree": CENTREE}, None),
-    ("q6", {"entree": 1 - CENTREE}, "fond est clair"),
-    ("q6", {"entree": (CENTREE * 255).astype("uint8")}, "uint8 ; attendu : float32"),
-    ("q7", {"probabilites": np.full(10, 0.1)}, None),
-    ("q7", {"probabilites": np.full((1, 10), 0.1)}, "attendu : (10,)"),
-    ("q7", {"probabilites": np.full(10, 0.3)}, "la somme vaut 3.0000"),
+    ("q4", {"reseauNeurone1Convolution": reseau()}, None),
+    ("q4", {"reseauNeurone1Convolution": reseau(1)}, "1 paramètres ; attendu : 693962"),
+    ("q4", {"reseauNeurone1Convolution": reseau(fin="relu")}, "couche 6 (Dense), activation : relu ; attendu : softm"),
+    ("q4", {"reseauNeurone1Convolution": reseau(Conv2D={"activation": activation("linear")})}, "activation : aucune"),
+    ("q4", {"reseauNeurone1Convolution": reseau(Dropout={"rate": 0.9})}, "rate : 0.9 ; attendu : 0.2"),
+    ("q4", {"reseauNeurone1Convolution": reseau(built=False)}, "commencez par Input(shape=dimentionImage)"),
+    ("q4", {"reseauNeurone1Convolution": None}, "un objet NoneType ; attendu : un réseau Sequential"),
+    ("q5", EVALUATION, None),
+    ("q5", {**EVALUATION, "evaluation": [evaluer(HASARD)[0] + 0.1, evaluer(HASARD)[1]]}, "erreur"),
+    ("q5", {**EVALUATION, "evaluer": lambda r: evaluer(HASARD)}, "un réseau d'essai"),
+    ("q5", {**EVALUATION, "evaluer": lambda r: evaluer(r, slice(90))}, "sur le test"),
+    ("q5", {**EVALUATION, "evaluer": lambda r: {"loss": 0.3, "accuracy": 0.9}}, "sans return_dict"),
+    ("q5", {**EVALUATION, "evaluation": [0.3, 91.2]}, "précision dans [0, 1]"),
+    ("ordre1", {"modele": SimpleNamespace(predict=HASARD.predict), "reseauNeurone1Convolution": HASARD}, None),
+    ("ordre1", {"modele": HASARD, "reseauNeurone1Convolution": HASARD}, "le réseau d'origine lui-même"),
+    ("ordre1", {"modele": labo1.ReseauConstant([0.1] * 10), "reseauNeurone1Convolution": HASARD}, "chargés ?"),
+    ("q6", {"normalize_pixels": normalize_pixels}, None),
+    ("q6", {"normalize_pixels": lambda i: normalize_pixels(i).ravel()}, None),  # comme l'énoncé
+    ("q6", {"normalize_pixels": lambda i: 1 - normalize_pixels(i)}, "le fond reste clair"),
+    ("q6", {"normalize_pixels": lambda i: normalize_pixels(i).astype("float64")}, "float64 ; attendu : float32"),
+    ("q6", {"normalize_pixels": lambda i: normalize_pixels(i) * 255}, "attendu : 1, 0.8, 0.2, 0"),
+    ("ordre2", {"load_and_preprocess_image": preparer}, None),
+    ("ordre2", {"load_and_preprocess_image": carre_blanc}, "occupe 4×4 pixels"),
+    ("ordre2", {"load_and_preprocess_image": lambda c: preparer(c, taille=28)}, "réduire à 20"),
+    ("ordre2", {"load_and_preprocess_image": lambda c: 1 - preparer(c)}, "fond est clair"),
+    ("ordre2", {"load_and_preprocess_image": lambda c: preparer(c)[0]}, "attendu : (1, 28, 28, 1)"),
+    ("q7", REPONSE, None),
+    ("q7", {**REPONSE, "predire": lambda r, x: np.asarray(r(x, training=False).numpy())[0]}, None),
+    ("q7", {**REPONSE, "predire": lambda r, x: np.full(10, 0.1)}, "ne rend pas la réponse du réseau donné"),
+    ("q7", {**REPONSE, "probabilities": np.full(10, 0.1)}, "n'est pas la réponse de « modele »"),
+    ("q7", {**REPONSE, "predire": lambda r, x: r.predict(x)}, "attendu : (10,)"),
+    ("q7", {**REPONSE, "predicted_class": 10}, "le rang de la plus grande"),
     ("labo5-q1", {"chemin_de": hm.chemin_photo}, None),
     ("labo5-q1", {"chemin_de": lambda a: f"images/{str(a)[:3]}/{a}.jpg"}, "'images/108/108775015.jpg'"),
     ("labo5-q2", {"effectifs_retenus": RETENUS}, None),
@@ -469,6 +570,7 @@ CAS = [
     ("labo3-q1", {**HISTORIQUE, "epoque": 2}, None),
     ("labo3-q1", {**HISTORIQUE, "epoque": 1}, "rang à partir de 0"),
     ("labo3-q1", {**HISTORIQUE, "epoque": 3}, "la plus basse (0.3000)"),
+    ("labo3-q1", {**HISTORIQUE, "epoque": "3"}, "de type str ; attendu : un entier"),
     ("labo3-q2", {"matrice": MATRICE, "rappels": RAPPELS, "precisions": PRECISIONS}, None),
     ("labo3-q2", {"matrice": MATRICE, "rappels": PRECISIONS, "precisions": RAPPELS}, "échangés"),
     ("labo3-q2", {"matrice": MATRICE, "rappels": RAPPELS, "precisions": RAPPELS}, "de la colonne (réponses) 0"),

@@ -385,19 +385,20 @@ from outils.verification import verifier
 outils.verification.QUESTIONS.update(dict.fromkeys(("q1", "q6", "q7"), lambda noms: "juste"))
 outils.verification.verifier = verifier = lambda cle: print(f"✅ {cle} : juste")"""
 REPONSES = """import numpy as np
-image, filtre = np.arange(25).reshape(5, 5), np.eye(3, dtype=int)
-carte = np.array([[(image[i:i+3, j:j+3] * filtre).sum() for j in range(3)] for i in range(3)])"""
+def convoluer(image, filtre, pas=1):
+    vues = np.lib.stride_tricks.sliding_window_view(image, filtre.shape)[::pas, ::pas]
+    return (vues * filtre).sum(axis=(2, 3))"""
 
 
 @pytest.mark.parametrize(
     ("reponse", "etat"),
-    [(REPONSES, "juste"), (REPONSES + " + 1", "faux"), ("carte = 3", "faux")],
+    [(REPONSES, "juste"), (REPONSES + " + 1", "faux"), ("convoluer = 3", "faux")],
     ids=["juste", "fausse", "absente"],
 )
 def test_les_questions_sont_posees_de_nouveau_par_nous(
     tmp_path, petites_donnees, trousse, reponse, etat
 ):
-    cellules = [(TRICHE, []), (reponse, []), ('verifier("q1")', []), ("carte = None", [])]
+    cellules = [(TRICHE, []), (reponse, []), ('verifier("q1")', []), ("convoluer = None", [])]
     dossier = tmp_path / "r"
     remises.ecrire(dossier / "analyse_image" / "classification.ipynb", remises.notebook(cellules))
     bilan = execution.executer(

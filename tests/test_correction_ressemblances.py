@@ -4,7 +4,7 @@ import pytest
 import remises
 from test_correction import lire
 
-from correction import empreintes, enonce, ressemblances
+from correction import empreintes, enonce, fournis, ressemblances
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +47,28 @@ def test_deux_remises_de_l_enonce_seul_ne_se_ressemblent_pas(tmp_path):
             n["sorties"]["trace"] = []
         tous.append({**f, "cle": nom})
     assert ressemblances.comparer(tous) == []
+
+
+def test_deux_labos_resolus_de_la_meme_facon_ne_se_ressemblent_pas(tmp_path):
+    """Rendre le corrigé n'est pas copier son voisin : le corrigé aussi est ôté."""
+    tous = []
+    for nom in "ab":
+        dossier = remises.labos_resolus(tmp_path / nom)
+        (dossier / "images" / "ma_photo.png").unlink()
+        f = lire(dossier, tmp_path / "t")
+        for n in f["notebooks"].values():
+            n["sorties"]["trace"], n["figures"] = [], []
+        tous.append({**f, "cle": nom})
+    assert ressemblances.comparer(tous, *fournis.communs()) == []
+    assert ressemblances.comparer(tous) != []
+
+
+def test_ce_que_beaucoup_partagent_tient_en_une_ligne(tmp_path):
+    tous = []
+    for nom in "abcdef":
+        f = lire(remises.remise(tmp_path / nom, modele=False, graine=ord(nom)), tmp_path / "t")
+        tous.append({**f, "cle": nom})
+    paires = ressemblances.comparer(tous)
+    assert [p.phrases for p in paires] == [
+        ["sorties d'entraînement identiques, comme 4 autres remises"]
+    ]

@@ -268,6 +268,7 @@ def test_aucune_donnee_dans_le_depot():
         ("analyse_image/datas/essai.csv", True),
         ("analyse_image/t10k-labels-idx1-ubyte", True),
         ("modele/modele.json", True),
+        ("analyse_image/modele/modele.weights.h5", True),
         ("modele/modele.weights.h5", True),
         ("modele/trois_categories/mon_modele_bis.h5", True),
         ("analyse_image/modele/modele.json", True),

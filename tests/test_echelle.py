@@ -199,7 +199,7 @@ def commandes(tmp_path, donnees):
         # Une tâche par rang ; la première qui échoue arrête les autres.
         "srun": '[ "$1" = --kill-on-bad-exit=1 ] && shift\n'
         "for rang in $(seq 0 $((SLURM_NTASKS - 1))); do\n"
-        '    SLURM_PROCID=$rang "$@" &\n'
+        '    SLURM_PROCID=$rang SLURM_LOCALID=0 "$@" &\n'
         "done\n"
         "for _ in $(seq $SLURM_NTASKS); do wait -n || { kill $(jobs -p); exit 1; }; done",
     }

@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import pairwise
 from types import SimpleNamespace
 
+import ipywidgets
 import matplotlib
 import matplotlib.pyplot as plt
 import nbformat
@@ -143,7 +144,7 @@ APPELS = {
     "courbes": lambda: figures.afficher_courbes({n: historique(20) for n in NOMS}, NOMS[0]),
     "confusion": lambda: figures.afficher_confusion(Y, Y[::-1], NOMS),
     "parts": lambda: figures.afficher_confusion(Y, Y[::-1], NOMS, normaliser=True),
-    "probabilités": lambda: figures.afficher_probabilites(GRIS28, TROIS[0], NOMS, NOMS[0], 1),
+    "probabilités": lambda: figures.afficher_probabilites(GRIS28, TROIS[0], NOMS, NOMS[0]),
     "fiabilité": lambda: figures.afficher_fiabilite(TROIS, TROIS.argmin(axis=1), TROIS),
     "matrices": lambda: figures.afficher_matrices(dict(zip(NOMS, [MATRICE] * 3, strict=True))),
     "fenêtres": lambda: figures.afficher_fenetres(MATRICE, FILTRE, CARTE),
@@ -251,7 +252,9 @@ def test_le_bouton_montre_tout_son_nom_et_dit_le_refus(monkeypatch, capsys):
     figures.bouton_envoi(traiter)
     assert montres[0].layout.width == "max-content"
     photo = {"name": "a.jpg", "type": "image/jpeg", "size": 3, "content": memoryview(b"abc")}
-    montres[0].value = ({**photo, "last_modified": datetime.now()},)
+    photo["last_modified"] = datetime.now()
+    ancien = ipywidgets.__version__.startswith("7.")  # celui de Colab
+    montres[0].set_trait("value", {"a.jpg": photo} if ancien else (photo,))
     assert "3 octets" in capsys.readouterr().out
 
 

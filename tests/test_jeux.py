@@ -98,9 +98,6 @@ def test_l_archive_comprimee_ou_celle_de_kaggle_convient_aussi(archive, tmp_path
         for race in RACES:
             for i in range(3):
                 sortie.writestr(f"images/Images/{race}/{race.split('-')[0]}_{i}.jpg", photo)
-        lien = zipfile.ZipInfo(f"images/Images/{RACES[0]}/n02085620_90.jpg")
-        lien.external_attr = 0o120777 << 16  # un lien symbolique
-        sortie.writestr(lien, "/etc/passwd")
         sortie.writestr(f"../../../../{RACES[0]}/n02085620_91.jpg", b"dehors")
     assert extraire(zippee, tmp_path / "autres") == dict.fromkeys(RACES, 3)
 
@@ -125,13 +122,9 @@ def test_une_mauvaise_archive_ne_laisse_rien(archive, tmp_path, abimer, attendu)
     assert contenu(tmp_path) == ["serveur"]
 
 
-@pytest.mark.parametrize("champ", ["PHOTO_MAX", "MEMBRES_MAX", "ARCHIVE_MAX", "octets_max"])
-def test_une_archive_demesuree_est_refusee(archive, tmp_path, monkeypatch, changer, champ):
-    if champ == "octets_max":
-        changer("chiens", octets_max=2_000)
-    else:
-        monkeypatch.setattr(jeux, champ, {"PHOTO_MAX": 200, "MEMBRES_MAX": 5}.get(champ, 3_000))
-    with pytest.raises(DonneesInvalides, match="démesurée|plus de"):
+def test_une_archive_demesuree_est_refusee(archive, tmp_path, changer):
+    changer("chiens", octets_max=2_000)
+    with pytest.raises(DonneesInvalides, match="démesurée"):
         extraire(archive, tmp_path / "photos")
     assert not (tmp_path / "photos").exists()
 

@@ -1,5 +1,9 @@
 """Le parcours de l'étudiant : du CSV à sa photo, d'un labo à l'autre."""
 
+import os
+import subprocess
+import sys
+
 import nbformat
 import pytest
 
@@ -25,8 +29,32 @@ def test_le_labo_2_classe_une_photo_avec_le_modele_ecrit_par_le_labo_1(tmp_path)
         assert ligne in labo_1
     assert "Modèle : le vôtre (labo 1)" in labo_2
     assert "Selon moi l'image est : " in labo_2
-    for cle in (f"q{n}" for n in range(1, 8)):
+    for cle in (*(f"q{n}" for n in range(2, 8)), "ordre1", "ordre2"):
         assert f"✅ {cle} : " in labo_1 + labo_2
+
+
+def test_le_labo_0_se_passe_de_tensorflow_et_de_pandas():
+    # Capytale, JupyterLite : NumPy, matplotlib et le dossier outils/, rien d'autre.
+    cellules = nbformat.read(RACINE / "analyse_image" / "convolution.ipynb", as_version=4).cells
+    sources = [c.source for c in cellules if c.cell_type == "code"]
+    programme = """
+import sys
+absents = ("tensorflow", "keras", "pandas", "seaborn", "sklearn", "ipywidgets", "cv2", "requests")
+sys.modules.update(dict.fromkeys(absents))
+from IPython.core.inputtransformer2 import TransformerManager
+noms = {}
+for source in SOURCES:
+    exec(TransformerManager().transform_cell(source), noms)
+"""
+    essai = subprocess.run(
+        [sys.executable, "-c", programme.replace("SOURCES", repr(sources))],
+        cwd=RACINE / "analyse_image",
+        env={**os.environ, "MPLBACKEND": "Agg"},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert essai.returncode == 0, essai.stderr
+    assert "✅ q1 : " in essai.stdout and "TensorFlow n'est pas installé ici" in essai.stdout
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,12 @@ DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def definitions(texte):
-    """Les (nom, texte) des fonctions et des classes définies au premier niveau, décorateurs compris."""
-    lignes = texte.splitlines()
-    for noeud in ast.parse(texte).body:
+    """Les (nom, texte) des fonctions et des classes définies au premier niveau, décorateurs compris.
+
+    Les marques de solution (« ### BEGIN SOLUTION ») ne comptent pas.
+    """
+    lignes = [x for x in texte.splitlines() if not x.lstrip().startswith("### ")]
+    for noeud in ast.parse("\n".join(lignes)).body:
         if isinstance(noeud, DEFINITIONS):
             debut = min([noeud.lineno, *(d.lineno for d in noeud.decorator_list)])
             yield noeud.name, "\n".join(lignes[debut - 1 : noeud.end_lineno])

@@ -338,7 +338,8 @@ def test_dossier_et_fichier_absent(tmp_path):
 
 
 def test_heic_sans_extension(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    Image.init()
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
     message = refus(struct.pack(">I", 24) + b"ftypheic" + b"\0" * 100)
     assert "HEIC" in message
     assert "pillow-heif" in message

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import json
 import warnings
 import zlib
 from pathlib import Path
@@ -48,25 +47,19 @@ MIROIRS = (
     "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
 )
-# Pour chaque fichier : MD5 du .gz publié par Zalando, SHA-256 de son contenu décompressé
-# (le paquet Debian recomprime : même contenu, autre .gz).
+# MD5 de chaque .gz publié par Zalando : rien d'autre n'est gardé d'un téléchargement.
+MD5_GZ = {
+    "train-images-idx3-ubyte": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+    "train-labels-idx1-ubyte": "25c81989df183df01b3e8a0aad5dffbe",
+    "t10k-images-idx3-ubyte": "bef4ecab320f06d8554ea6380940ec79",
+    "t10k-labels-idx1-ubyte": "bb300cfdad3c16e7a12a480ee83cd310",
+}
+# SHA-256 de son contenu : le paquet Debian recomprime, et les chiffres de MNIST ont les mêmes noms.
 UBYTE = {
-    "train-images-idx3-ubyte": (
-        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-    ),
-    "train-labels-idx1-ubyte": (
-        "25c81989df183df01b3e8a0aad5dffbe",
-        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-    ),
-    "t10k-images-idx3-ubyte": (
-        "bef4ecab320f06d8554ea6380940ec79",
-        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-    ),
-    "t10k-labels-idx1-ubyte": (
-        "bb300cfdad3c16e7a12a480ee83cd310",
-        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-    ),
+    "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
 
 
@@ -90,56 +83,46 @@ def _premiere_faute(chemin):
     return "un fichier que pandas ne sait pas lire"
 
 
-def lire_csv(chemin, n_lignes=None):
+def lire_csv(chemin):
     """Lit un CSV Fashion-MNIST et le vérifie (en-tête, 785 colonnes, lignes, étiquettes, pixels).
 
-    `n_lignes` : nombre de lignes exigé ; sans lui, celui du nom de fichier connu, s'il l'est.
     Rend `X` uint8 (n, 28, 28) dans 0–255 et `y` uint8 (n,) dans 0–9.
-    Lève `DonneesInvalides` (message en français) si le fichier est abîmé, tronqué ou échangé.
+    Lève `DonneesInvalides` si le fichier est abîmé, tronqué ou échangé avec l'autre.
     """
     chemin = Path(chemin)
-    n_lignes = n_lignes or CSV.get(chemin.name)
-    noms = lire_entete(chemin, COLONNES, _remede(chemin))
+    remede, n_lignes = _remede(chemin), CSV.get(chemin.name)
+    noms = lire_entete(chemin, COLONNES, remede)
     if noms != COLONNES:
         trouve = f"{len(noms)} colonnes, en trop ou en désordre"
-        refuser_fichier(
-            chemin, trouve, "label, pixel1, …, pixel784, dans cet ordre", _remede(chemin)
-        )
-    verifier_colonnes(chemin, _remede(chemin), lignes=12)  # pandas dit les suivantes
-    morceaux = []
+        refuser_fichier(chemin, trouve, "label, pixel1, …, pixel784, dans cet ordre", remede)
+    verifier_colonnes(chemin, remede, lignes=12)  # pandas dit les suivantes
     try:
         # int32 d'abord : selon sa version, pandas replie en silence dans uint8 ce qui n'y tient pas.
-        for morceau in pd.read_csv(chemin, dtype="int32", chunksize=10_000):
-            valeurs = morceau.to_numpy()
-            if valeurs.min() < 0 or valeurs.max() > 255:
-                raise ValueError("valeur hors de 0–255")
-            morceaux.append(valeurs.astype("uint8"))
-    except (ValueError, pd.errors.ParserError):
+        tableau = pd.read_csv(chemin, dtype="int32").to_numpy()
+        if np.any(tableau != tableau.astype("uint8")):
+            raise ValueError("valeur hors de 0–255")
+    except ValueError:
         attendu = "785 entiers de 0 à 255 par ligne"
-        refuser_fichier(chemin, _premiere_faute(chemin), attendu, _remede(chemin))
-    tableau = np.concatenate(morceaux) if morceaux else np.empty((0, 785), "uint8")
+        refuser_fichier(chemin, _premiere_faute(chemin), attendu, remede)
     if n_lignes and len(tableau) != n_lignes:
         autre = [nom for nom, n in CSV.items() if n == len(tableau)]
         indice = f" (c'est la taille de {autre[0]} : fichiers échangés ?)" if autre else ""
-        trouve = f"{len(tableau)} lignes{indice}"
-        refuser_fichier(chemin, trouve, f"{n_lignes} lignes", _remede(chemin))
-    y = tableau[:, 0].copy()
-    if len(y) and y.max() > 9:
-        ligne = int(np.argmax(y > 9)) + 2
-        trouve = f"l'étiquette {y.max()} (première faute : ligne {ligne})"
-        refuser_fichier(chemin, trouve, "des étiquettes de 0 à 9", _remede(chemin))
-    return tableau[:, 1:].reshape(-1, 28, 28), y
+        refuser_fichier(chemin, f"{len(tableau)} lignes{indice}", f"{n_lignes} lignes", remede)
+    tableau = tableau.astype("uint8")
+    X, y = tableau[:, 1:].reshape(-1, 28, 28), tableau[:, 0].copy()
+    if np.any(y > 9):
+        trouve = f"l'étiquette {y.max()} (première faute : ligne {np.argmax(y > 9) + 2})"
+        refuser_fichier(chemin, trouve, "des étiquettes de 0 à 9", remede)
+    return X, y
 
 
 def _ecrire_csv(chemin, X, y):
     tableau = pd.DataFrame(np.column_stack([y, X.reshape(len(X), 784)]), columns=COLONNES)
     debuts = tqdm(range(0, len(tableau), 2_000), desc=f"Écriture de {chemin.name}", leave=False)
-    with (
-        ecriture_atomique(chemin) as provisoire,
-        open(provisoire, "w", encoding="utf-8", newline="") as fichier,
-    ):
+    with ecriture_atomique(chemin) as provisoire:
         for debut in debuts:
-            tableau.iloc[debut : debut + 2_000].to_csv(fichier, index=False, header=debut == 0)
+            morceau = tableau.iloc[debut : debut + 2_000]
+            morceau.to_csv(provisoire, index=False, header=debut == 0, mode="a")
 
 
 # --- Fichiers d'origine (idx) -------------------------------------------------------------------
@@ -147,7 +130,6 @@ def _ecrire_csv(chemin, X, y):
 
 def _lire_ubyte(chemin):
     nom = chemin.name.removesuffix(".gz")
-    _, attendu = UBYTE[nom]
     try:
         contenu = chemin.read_bytes()
         if chemin.suffix == ".gz":
@@ -156,9 +138,9 @@ def _lire_ubyte(chemin):
         trouve = f"une archive gzip illisible ou tronquée ({erreur})"
         refuser_fichier(chemin, trouve, "le .gz publié par Zalando", _remede(chemin))
     somme = hashlib.sha256(contenu).hexdigest()
-    if somme != attendu:
+    if somme != UBYTE[nom]:
         trouve = f"un contenu de somme SHA-256 {somme[:12]}… ({len(contenu)} octets)"
-        refuser_fichier(chemin, trouve, f"{attendu[:12]}…", _remede(chemin))
+        refuser_fichier(chemin, trouve, f"{UBYTE[nom][:12]}…", _remede(chemin))
     if "images" in nom:
         return np.frombuffer(contenu, "uint8", offset=16).reshape(-1, 28, 28)
     return np.frombuffer(contenu, "uint8", offset=8)
@@ -166,25 +148,11 @@ def _lire_ubyte(chemin):
 
 def _chemins_ubyte(dossier):
     """Les quatre fichiers d'origine, compressés ou non, s'ils sont tous dans `dossier` ; sinon None."""
-    chemins = []
-    for nom in UBYTE:
-        presents = [c for c in (dossier / f"{nom}.gz", dossier / nom) if c.is_file()]
-        if not presents:
-            return None
-        chemins.append(presents[0])
-    return chemins
-
-
-def telecharger_ubyte(dossier, miroirs=MIROIRS):
-    """Télécharge dans `dossier` ceux des quatre fichiers d'origine qui y manquent (31 Mo en tout).
-
-    Chaque fichier est vérifié (MD5) avant de prendre son nom ; les fichiers déjà reçus sont gardés.
-    Lève `ConnectionError` avec les raisons si aucun miroir ne convient.
-    """
-    for nom, (md5, _) in UBYTE.items():
-        chemin = Path(dossier) / f"{nom}.gz"
-        if not chemin.is_file():
-            telecharger([f"{miroir}{chemin.name}" for miroir in miroirs], chemin, f"md5:{md5}")
+    for suffixe in (".gz", ""):
+        chemins = [dossier / f"{nom}{suffixe}" for nom in UBYTE]
+        if all(chemin.is_file() for chemin in chemins):
+            return chemins
+    return None
 
 
 def _trouver_ubyte():
@@ -194,29 +162,37 @@ def _trouver_ubyte():
     return None
 
 
+def telecharger_ubyte(dossier, miroirs=MIROIRS):
+    """Télécharge dans `dossier` ceux des quatre fichiers d'origine qui y manquent (31 Mo en tout).
+
+    Lève `ConnectionError` avec les raisons si aucun miroir ne convient.
+    """
+    for nom, md5 in MD5_GZ.items():
+        chemin = Path(dossier) / f"{nom}.gz"
+        if not chemin.is_file():
+            telecharger([f"{miroir}{chemin.name}" for miroir in miroirs], chemin, f"md5:{md5}")
+
+
 # --- Cache et choix de la source ------------------------------------------------------------------
 
 
 def _csv_presents(dossiers):
-    return {
-        nom: next(d / nom for d in dossiers if (d / nom).is_file())
-        for nom in CSV
-        if any((d / nom).is_file() for d in dossiers)
-    }
+    """Les CSV déjà là (dict nom → chemin) ; lève `DonneesInvalides` s'il faut d'abord les décompresser."""
+    chemins = {nom: trouver_csv(nom, dossiers) for nom in CSV}
+    return {nom: chemin for nom, chemin in chemins.items() if chemin}
 
 
-def _empreinte(dossiers):
-    """Taille et date des CSV présents, pour savoir si le cache leur correspond encore."""
-    etats = {nom: chemin.stat() for nom, chemin in _csv_presents(dossiers).items()}
-    return json.dumps({nom: [e.st_size, e.st_mtime_ns] for nom, e in etats.items()})
+def _empreinte(chemins):
+    """Taille et date des CSV présents : le cache leur correspond-il encore ?"""
+    etats = {nom: chemin.stat() for nom, chemin in chemins.items()}
+    return str({nom: (etat.st_size, etat.st_mtime_ns) for nom, etat in etats.items()})
 
 
-def _lire_cache(dossiers):
-    empreinte = _empreinte(dossiers)
+def _lire_cache(dossiers, chemins):
     for cache in (dossier / CACHE for dossier in dossiers if (dossier / CACHE).is_file()):
         try:
             with np.load(cache, allow_pickle=False) as f:
-                if empreinte in ("{}", str(f["empreinte"])):
+                if not chemins or str(f["empreinte"]) == _empreinte(chemins):
                     return (f["X"], f["y"]), (f["X_test"], f["y_test"])
         except (OSError, ValueError, KeyError, EOFError, zlib.error) as erreur:
             warnings.warn(
@@ -225,8 +201,9 @@ def _lire_cache(dossiers):
     return None
 
 
-def _ecrire_cache(dossier, donnees, empreinte):
+def _ecrire_cache(dossier, donnees, chemins):
     (X, y), (X_test, y_test) = donnees
+    empreinte = _empreinte(chemins)
     try:
         with ecriture_atomique(dossier / CACHE) as provisoire:
             np.savez(provisoire, X=X, y=y, X_test=X_test, y_test=y_test, empreinte=empreinte)
@@ -236,47 +213,44 @@ def _ecrire_cache(dossier, donnees, empreinte):
 
 def source_disponible():
     """Dit en une phrase d'où viendra Fashion-MNIST, sans rien lire ni télécharger."""
-    dossiers = dossiers_datas()
-    presents = list(_csv_presents(dossiers).values())
-    if len(presents) == len(CSV):
-        return f"Données : Fashion-MNIST réel, fichiers CSV de « {nom_court(presents[0].parent)} »"
-    for dossier in dossiers:
-        if (dossier / CACHE).is_file() or _chemins_ubyte(dossier):
-            return f"Données : Fashion-MNIST réel, déjà dans « {nom_court(dossier)} »"
-    if _chemins_ubyte(DOSSIER_DEBIAN):
-        return "Données : Fashion-MNIST réel, paquet dataset-fashion-mnist"
+    for dossier in dossiers_datas():
+        if all((dossier / nom).is_file() for nom in CSV):
+            return f"Données : Fashion-MNIST réel, fichiers CSV de « {nom_court(dossier)} »"
+    if chemins := _trouver_ubyte():
+        return f"Données : Fashion-MNIST réel, fichiers de « {nom_court(chemins[0].parent)} »"
     return "Données : Fashion-MNIST à télécharger (31 Mo) ou, sans réseau, jumeau dessiné"
 
 
 def _obtenir(miroirs):
     """Rend ((X, y), (X_test, y_test)) et « jumeau » si ce sont des dessins, sinon ""."""
     dossiers = dossiers_datas()
-    if donnees := _lire_cache(dossiers):
+    chemins = _csv_presents(dossiers)
+    if donnees := _lire_cache(dossiers, chemins):
         return donnees, ""
     # Les CSV déjà là passent d'abord ; ce qui manque vient des fichiers d'origine.
-    chemins = {nom: trouver_csv(nom, dossiers) for nom in CSV}
-    parties = {nom: lire_csv(chemin) for nom, chemin in chemins.items() if chemin}
+    parties = {nom: lire_csv(chemin) for nom, chemin in chemins.items()}
     if len(parties) < len(CSV):
         if not _trouver_ubyte():
             try:
                 telecharger_ubyte(dossier_inscriptible(), miroirs)
             except ConnectionError as erreur:
                 return _obtenir_jumeau(erreur)
-        X, y, X_test, y_test = (_lire_ubyte(c) for c in _trouver_ubyte())
+        X, y, X_test, y_test = map(_lire_ubyte, _trouver_ubyte())
         parties = dict(zip(CSV, ((X, y), (X_test, y_test)), strict=True)) | parties
     donnees = tuple(parties[nom] for nom in CSV)
-    _ecrire_cache(dossier_inscriptible(), donnees, _empreinte(dossiers_datas()))
+    _ecrire_cache(dossier_inscriptible(), donnees, chemins)
     return donnees, ""
 
 
 def _obtenir_jumeau(raison):
     dossiers = [dossier / "jumeau" for dossier in dossiers_datas()]
-    donnees = _lire_cache(dossiers)
+    chemins = _csv_presents(dossiers)
+    donnees = _lire_cache(dossiers, chemins)
     if not donnees:
         n, n_test = TAILLE_JUMEAU.values()
         X, y = jumeau_fashion_mnist(n + n_test)
         donnees = (X[:n], y[:n]), (X[n:], y[n:])
-        _ecrire_cache(dossier_inscriptible() / "jumeau", donnees, _empreinte(dossiers))
+        _ecrire_cache(dossier_inscriptible() / "jumeau", donnees, chemins)
     if _trouver_ubyte() or len(_csv_presents(dossiers_datas())) == len(CSV):
         return _obtenir(())  # les vraies sont arrivées entre-temps, par un autre noyau
     annoncer_dessins(
@@ -314,9 +288,10 @@ def obtenir_csv(miroirs=MIROIRS):
     if len(presents()) < len(CSV):
         dossier = dossier_inscriptible() / jumeau
         with verrou(dossier / "fashion-mnist"):
-            for nom in CSV.keys() - presents().keys():
-                _ecrire_csv(dossier / nom, *donnees[list(CSV).index(nom)])
-        _ecrire_cache(dossier, donnees, _empreinte([d / jumeau for d in dossiers_datas()]))
+            for nom, partie in zip(CSV, donnees, strict=True):
+                if nom not in presents():
+                    _ecrire_csv(dossier / nom, *partie)
+        _ecrire_cache(dossier, donnees, presents())
     chemins = presents()
     for chemin in chemins.values():
         print(f"Données : {nom_court(chemin)} ({chemin.stat().st_size / 1e6:.0f} Mo)", flush=True)

@@ -272,13 +272,13 @@ def _recevoir(adresse, partie, delai):
         reponse.raise_for_status()
         deja = deja if reponse.status_code == 206 else 0
         reste = int(reponse.headers.get("Content-Length", 0))
-        barre = tqdm(
-            desc=partie.stem, total=deja + reste or None, initial=deja, unit="o", unit_scale=True
-        )
-        with barre, open(partie, "ab" if deja else "wb") as fichier:
-            for morceau in reponse.raw.stream(2**16, decode_content=False):
-                fichier.write(morceau)
-                barre.update(len(morceau))
+        total = deja + reste or None
+        barre = {"desc": partie.stem, "initial": deja, "unit": "o", "unit_scale": True}
+        with (
+            open(partie, "ab" if deja else "wb") as fichier,
+            tqdm.wrapattr(fichier, "write", total, bytes=False, **barre) as sortie,
+        ):
+            shutil.copyfileobj(reponse.raw, sortie)
 
 
 def _essayer(adresse, partie, somme, delai):
@@ -309,9 +309,8 @@ def _essayer(adresse, partie, somme, delai):
 def telecharger(adresses, chemin, somme=None, delai=10):
     """Télécharge `chemin` d'une des `adresses`, essayées dans l'ordre, avec une barre ; rend `chemin`.
 
-    Déjà là et conforme à `somme` (« sha256:… » ou « md5:… »), il n'est pas redemandé. Avec une somme, une
-    interruption laisse `<nom>.partie`, que l'appel suivant complète. Le fichier ne prend son nom qu'entier
-    et vérifié. `delai` : secondes sans réponse avant de renoncer à une adresse.
+    Déjà là et conforme à `somme` (« sha256:… » ou « md5:… »), il n'est pas redemandé ; interrompu, il laisse
+    `<nom>.partie`, que l'appel suivant complète. `delai` : secondes sans réponse avant de renoncer.
     Lève `ConnectionError` avec la raison de chaque échec, `OSError` si l'on ne peut pas écrire.
     """
     import pooch

@@ -1,6 +1,6 @@
 """Ce qu'un labo montre : grilles d'images, courbes, matrices de confusion, convolutions, probabilités.
 
-Toutes passent par `montrer`, qui sert aussi aux figures des labos. Le labo 0 doit pouvoir se passer de seaborn.
+Toutes passent par `montrer`, qui sert aussi aux figures des labos.
 """
 
 import textwrap
@@ -18,6 +18,13 @@ from PIL import Image
 
 from outils.fichiers import Refus
 
+try:
+    import ipywidgets
+    import pandas as pd
+    import seaborn as sns
+except ImportError:  # dans un navigateur : le labo 0 s'en passe
+    ipywidgets = sns = None
+
 # La palette « colorblind » de seaborn : lisible aussi quand on distingue mal les couleurs.
 PALETTE = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#949494"]
 BLEU, ORANGE, GRIS = PALETTE[0], PALETTE[1], PALETTE[6]
@@ -25,13 +32,8 @@ BLEU, ORANGE, GRIS = PALETTE[0], PALETTE[1], PALETTE[6]
 
 def appliquer_style():
     """Fixe une fois le style : figures légères (80 points/pouce), à fond blanc même sur un thème sombre."""
-    try:
-        import seaborn as sns
-
-        sns.set_theme(style="ticks", font="DejaVu Sans", font_scale=0.85)
-    except ImportError:
-        pass
-    plt.rc("axes", prop_cycle=plt.cycler(color=PALETTE))
+    if sns:
+        sns.set_theme(style="ticks", palette=PALETTE, font="DejaVu Sans", font_scale=0.85)
     plt.rc("axes.spines", top=False, right=False)
     plt.rc("figure", dpi=80, facecolor="white")
     plt.rc("figure.constrained_layout", use=True)
@@ -44,13 +46,12 @@ def avertir(texte):
     print(textwrap.fill(f"⚠ {texte}", 90, break_on_hyphens=False))
 
 
-def montrer(alt, figure=None):
-    """Montre la figure courante, ou `figure`, avec `alt` : la phrase qui la remplace pour qui ne la voit pas.
+def montrer(alt):
+    """Remplace `plt.show()` ; `alt` : la phrase qui dit la figure à qui ne la voit pas.
 
-    À appeler à la place de `plt.show()`. Les textes sont montrés tels quels : un `$` dans un nom n'est pas
-    une formule.
+    Les textes sont montrés tels quels : un `$` dans un nom n'est pas une formule.
     """
-    figure = figure or plt.gcf()
+    figure = plt.gcf()
     for axe in figure.axes:
         axe.get_xticklabels(), axe.get_yticklabels()  # pose le texte des graduations
     for texte in figure.findobj(Text):
@@ -69,7 +70,7 @@ def montrer(alt, figure=None):
 
 
 def _resumer(debut, noms):
-    noms = ", ".join(dict.fromkeys(str(nom) for nom in noms if nom))
+    noms = ", ".join(dict.fromkeys(filter(None, noms)))
     return textwrap.shorten(f"{debut} {noms}", 250, placeholder="…")
 
 
@@ -77,9 +78,6 @@ def _plier(texte, largeur):
     """Replie chaque ligne d'un titre, pour qu'il ne déborde pas sur le voisin."""
     lignes = str(texte).split("\n")
     return "\n".join(textwrap.fill(ligne, largeur, break_on_hyphens=False) for ligne in lignes)
-
-
-# --- Des images -----------------------------------------------------------------------------------
 
 
 def _grille(lignes, colonnes, largeur, hauteur):
@@ -91,12 +89,12 @@ def _grille(lignes, colonnes, largeur, hauteur):
     return axes
 
 
-def _poser(axe, image, titre="", taille=9, cadre=False, **options):
+def _poser(axe, image, titre="", taille=9, **options):
     """Pose une image (PIL ou tableau) sur un axe ; illisible, elle ne coûte que sa case."""
     axe.set_title(titre, fontsize=taille)
-    axe.set(frame_on=cadre, xticks=[], yticks=[])
+    axe.axis("off")
     try:
-        if isinstance(image, Image.Image) and image.mode not in ("L", "RGB", "RGBA"):
+        if isinstance(image, Image.Image):
             image = image.convert("RGBA")
         image = np.asarray(image)
         axe.imshow(image[..., 0] if image.shape[2:] == (1,) else image, **options)
@@ -104,36 +102,35 @@ def _poser(axe, image, titre="", taille=9, cadre=False, **options):
         axe.text(0.5, 0.5, "image illisible", ha="center", va="center", transform=axe.transAxes)
 
 
-def afficher_vignettes(images, titres=None, colonnes=10, cote=1.1, vmin=0, vmax=None):
+def afficher_vignettes(images, titres=(), colonnes=10, cote=1.1, vmin=0, vmax=None):
     """Montre des images (n, h, l) ou (n, h, l, c) en grille ; `titres` : n textes courts, ou rien."""
     images = np.asarray(images)
-    vmax = vmax or (255 if images.dtype == np.uint8 else max(1, images.max(initial=1)))
-    titres = [_plier(t, max(6, int(14 * cote))) for t in titres] if titres is not None else []
-    hauteur = cote + 0.17 * max((t.count("\n") + 1 for t in titres if t), default=0)
+    vmax = vmax or (255 if images.dtype == np.uint8 else images.max(initial=1))
+    titres = [_plier(t, max(6, int(14 * cote))) for t in titres] or [""] * len(images)
+    lignes_de_titre = max((t.count("\n") + 1 for t in titres if t), default=0)
+    hauteur = cote + 0.17 * lignes_de_titre
     axes = _grille(-(-len(images) // colonnes), colonnes, cote, hauteur)
-    for i, (axe, image) in enumerate(zip(axes.flat, images, strict=False)):
+    for axe, image, titre in zip(axes.flat, images, titres, strict=False):
         _poser(axe, image, vmin=vmin, vmax=vmax)
-        axe.set_title(titres[i] if titres else "", fontsize=8, loc="left")
+        axe.set_title(titre, fontsize=8, loc="left")
     montrer(_resumer(f"Grille de {len(images)} images.", titres))
 
 
 def afficher_images(data_generator, n_images=5, classes=None):
     """Montre les `n_images` premières images d'un jeu et leur étiquette.
 
-    `data_generator` : générateur de Keras (`flow_from_directory`, `PyDataset`…), jeu `tf.data` qui donne des
-    lots (images, étiquettes), ou couple de tableaux (X, y). Images (n, h, l, c) dans 0–1 ou 0–255 ;
-    étiquettes : numéros (n,) ou « un parmi k » (n, k). `classes` : leurs noms ; par défaut, ceux que
-    connaît le générateur, sinon les numéros. Lève `Refus` si le jeu est vide.
+    `data_generator` : générateur de Keras, jeu `tf.data` de lots (images, étiquettes), ou couple (X, y).
+    Images (n, h, l, c) dans 0–1 ou 0–255 ; étiquettes : numéros (n,) ou « un parmi k » (n, k). `classes` :
+    leurs noms ; sinon ceux que connaît le générateur, ou les numéros. Lève `Refus` si le jeu est vide.
     """
     if classes is None:
-        connues = getattr(data_generator, "class_indices", None) or {}
-        classes = getattr(data_generator, "class_names", None) or sorted(connues, key=connues.get)
-    tableaux = isinstance(data_generator, (tuple, list)) and len(data_generator) == 2
+        connues = getattr(data_generator, "class_indices", {})
+        classes = sorted(connues, key=connues.get)
     images, numeros = [], []
-    for x, y, *_ in [data_generator] if tableaux else data_generator:
-        x, y = np.asarray(x), np.asarray(y)
-        images += list(x)
-        numeros += list(y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.ravel())
+    for x, y in [data_generator] if isinstance(data_generator, tuple) else data_generator:
+        y = np.asarray(y)
+        images += list(np.asarray(x))
+        numeros += list(y.argmax(axis=1) if y.ndim == 2 else y)
         if len(images) >= n_images:  # un générateur de Keras ne s'arrête jamais seul
             break
     if not images:
@@ -148,12 +145,9 @@ def afficher_images(data_generator, n_images=5, classes=None):
 
 def mosaique(images, colonnes=8):
     """Assemble des images (n, h, l, c) en une seule, `colonnes` par ligne ; n est un multiple de `colonnes`."""
-    n, h, largeur, c = images.shape
-    lignes = images.reshape(n // colonnes, colonnes, h, largeur, c).swapaxes(1, 2)
-    return lignes.reshape(n // colonnes * h, colonnes * largeur, c)
+    rangees = images.reshape(-1, colonnes, *images.shape[1:])
+    return np.vstack([np.hstack(rangee) for rangee in rangees])
 
-
-# --- Un réseau et ses résultats -------------------------------------------------------------------
 
 SANS_DIMENSION = ("Dropout", "BatchNormalization", "Activation", "ReLU", "Rescaling")
 PAR_LIGNE = 7  # au-delà, les noms des couches ne se liraient plus sur un écran de 1 280 pixels
@@ -164,29 +158,29 @@ def dessiner_chaine(modele, titre=""):
 
     `modele` : un réseau Keras, ou la liste de ses couches : (nom, forme de la sortie, nombre de paramètres).
     """
-    note = ""
+    couches, note = modele, ""
     if not isinstance(modele, list):
-        couches = [("Entrée", modele.input_shape[1:], 0)]
-        couches += [(type(c).__name__, c.output.shape[1:], c.count_params()) for c in modele.layers]
-        modele = [couche for couche in couches if couche[0] not in SANS_DIMENSION]
-        if len(modele) < len(couches):
+        toutes = [("Entrée", modele.input_shape[1:], 0)]
+        toutes += [(type(c).__name__, c.output.shape[1:], c.count_params()) for c in modele.layers]
+        couches = [couche for couche in toutes if couche[0] not in SANS_DIMENSION]
+        if len(couches) < len(toutes):
             note = (
                 "Les couches qui ne changent pas les dimensions (Dropout…) ne sont pas dessinées."
             )
-    lignes = -(-len(modele) // PAR_LIGNE)
-    n = -(-len(modele) // lignes)
-    figure, axes = plt.subplots(lignes, 1, figsize=(1.5 * n, 2.6 * lignes + 0.3), squeeze=False)
-    for axe in axes.flat:
+    lignes = -(-len(couches) // PAR_LIGNE)
+    n = -(-len(couches) // lignes)
+    axes = _grille(lignes, 1, 1.5 * n, 2.7)[:, 0]
+    for axe in axes:
         axe.set(xlim=(-0.95, 1.5 * n - 0.55), ylim=(-1.5, 1.1), aspect="equal")
-        axe.axis("off")
-    for i, couche in enumerate(modele):
-        axe, x = axes.flat[i // n], 1.5 * (i % n)
-        _dessiner_couche(axe, x, *couche, cote_entree=modele[0][1][0])
+    for i, couche in enumerate(couches):
+        axe, x = axes[i // n], 1.5 * (i % n)
+        _dessiner_couche(axe, x, *couche, cote_entree=couches[0][1][0])
         if i:
-            axe.annotate("", (x - 0.6, 0), (x - 0.92, 0), arrowprops={"arrowstyle": "->"})
-    figure.supxlabel(note, fontsize=9, color="0.35")
-    figure.suptitle(titre)
-    formes = (f"{nom} {'×'.join(map(str, forme))}" for nom, forme, _ in modele)
+            fleche = {"arrowstyle": "->", "color": "0.35"}  # blanche, sinon, comme le fond
+            axe.annotate("", (x - 0.6, 0), (x - 0.92, 0), arrowprops=fleche)
+    plt.gcf().supxlabel(note, fontsize=9, color="0.35")
+    plt.suptitle(titre)
+    formes = (f"{nom} {'×'.join(map(str, forme))}" for nom, forme, _ in couches)
     montrer(f"Chaîne des couches du réseau, de gauche à droite : {', '.join(formes)}.")
 
 
@@ -194,10 +188,10 @@ def _dessiner_couche(axe, x, nom, forme, parametres, cote_entree):
     couleur = BLEU if "Conv" in nom else ORANGE if "Dense" in nom else "0.88"
     if len(forme) == 3:
         cote = 0.25 + 0.85 * forme[0] / cote_entree
+        bord = "white" if couleur == BLEU else "0.35"
         n = round(1 + 2 * np.log2(forme[2]))  # 1, 6, 16, 128 cartes : pile de 1, 6, 9, 15
         for k in reversed(range(n)):
             coin = (x - cote / 2 + 0.03 * k, -cote / 2 + 0.03 * k)
-            bord = "white" if couleur == BLEU else "0.35"
             axe.add_patch(Rectangle(coin, cote, cote, facecolor=couleur, edgecolor=bord))
     else:
         haut = 0.3 + 0.32 * np.log10(forme[0])
@@ -214,8 +208,8 @@ def afficher_cartes(cartes, titre="", maximum=16):
     """Montre les premières cartes de caractéristiques d'une couche ; `cartes` (h, l, n), chacune à son échelle."""
     n = min(maximum, cartes.shape[-1])
     axes = _grille(-(-n // 8), 8, 1.1, 1.15)
-    for k, axe in zip(range(n), axes.flat, strict=False):
-        _poser(axe, cartes[..., k], cmap="viridis")
+    for k in range(n):
+        _poser(axes.flat[k], cartes[..., k], cmap="viridis")
     plt.suptitle(titre, fontsize=11)
     montrer(f"{n} cartes de caractéristiques, chacune à sa propre échelle. {titre}")
 
@@ -226,9 +220,6 @@ def afficher_courbes(historiques, titre=""):
     `historiques` : ce que rend `fit`, ou un dict {nom: historique} pour comparer plusieurs entraînements.
     L'axe de l'erreur est réglé sur la fin de l'entraînement ; ce qui en sort est dit.
     """
-    import pandas as pd
-    import seaborn as sns
-
     if not isinstance(historiques, dict):
         historiques = {"": historiques}
     table = pd.concat(
@@ -245,20 +236,21 @@ def afficher_courbes(historiques, titre=""):
     options["hue"] = "réseau" if len(historiques) > 1 else None
     options["markers"] = epoques <= 3  # un trait d'une seule époque ne se verrait pas
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.4))
-    noms = ("Erreur (entropie croisée) – plus bas = mieux", "Précision – plus haut = mieux")
-    for axe, mesure, nom in zip(axes, ("loss", "accuracy"), noms, strict=True):
+    noms = {"loss": "Erreur (entropie croisée) – plus bas = mieux"}
+    noms["accuracy"] = "Précision – plus haut = mieux"
+    for axe, (mesure, nom) in zip(axes, noms.items(), strict=True):
         sns.lineplot(table, y=mesure, **options, errorbar=None, legend=mesure == "loss", ax=axe)
         axe.set(title=nom, ylabel="", xlim=(0.5, epoques + 0.5))
         axe.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     fin = table.loc[table["époque"] > max(1, epoques // 5), "loss"]
-    etendue, maximum = fin.max() - fin.min(), table["loss"].max()
-    if epoques > 3 and maximum > fin.max() + 0.2 * etendue > 0:
-        axes[0].set_ylim(max(0, fin.min() - 0.2 * etendue), fin.max() + 0.2 * etendue)
+    marge, maximum = 0.2 * (fin.max() - fin.min()), table["loss"].max()
+    if epoques > 3 and maximum > fin.max() + marge > 0:
+        axes[0].set_ylim(max(0, fin.min() - marge), fin.max() + marge)
         axes[0].set_xlabel(f"époque (au début, jusqu'à {maximum:.2g} : hors du cadre)")
     axes[0].legend()
     figure.suptitle(titre)
-    fins = table.groupby(["réseau", "jeu"], sort=False)["loss"].last().round(3)
-    fins = ", ".join(f"{' '.join(nom).strip()} {erreur}" for nom, erreur in fins.items())
+    fins = table.groupby(["réseau", "jeu"], sort=False)["loss"].last()
+    fins = ", ".join(f"{' '.join(nom).strip()} {erreur:.3g}" for nom, erreur in fins.items())
     montrer(f"Erreur et précision par époque. Erreur à la fin : {fins}. {titre}")
 
 
@@ -267,43 +259,34 @@ def afficher_confusion(y_vrai, y_predit, classes, normaliser=False):
 
     Effectifs ; avec `normaliser`, parts de chaque ligne, en pour cent.
     """
-    import seaborn as sns
-
-    matrice = np.zeros((len(classes), len(classes)), dtype=int)
+    n = len(classes)
+    matrice = np.zeros((n, n), dtype=int)
     np.add.at(matrice, (np.asarray(y_vrai, dtype=int), np.asarray(y_predit, dtype=int)), 1)
-    valeurs = matrice / np.maximum(matrice.sum(axis=1, keepdims=True), 1)
-    _, axe = plt.subplots(figsize=(2.2 + 0.53 * len(classes), 1.7 + 0.48 * len(classes)))
+    parts = matrice / np.maximum(matrice.sum(axis=1, keepdims=True), 1)
+    _, axe = plt.subplots(figsize=(2.2 + 0.53 * n, 1.7 + 0.48 * n))
     options = {"annot": True, "fmt": ".0%" if normaliser else "d", "cmap": "Blues", "cbar": False}
     options |= {"square": True, "xticklabels": False, "yticklabels": False}
-    sns.heatmap(valeurs if normaliser else matrice, **options, ax=axe)
-    rangs = np.arange(len(classes)) + 0.5
+    sns.heatmap(parts if normaliser else matrice, **options, ax=axe)
+    rangs = np.arange(n) + 0.5
     axe.set_xticks(rangs, classes, rotation=45, ha="right", rotation_mode="anchor")
     axe.set_yticks(rangs, classes)
     axe.set(xlabel="classe prédite", ylabel="vraie classe")
-    justes, erreurs = np.trace(matrice), matrice * (1 - np.eye(len(classes), dtype=int))
+    erreurs = matrice * (1 - np.eye(n, dtype=int))
     vraie, vue = np.unravel_index(erreurs.argmax(), erreurs.shape)
     pire = f" Surtout {classes[vraie]}, vu comme {classes[vue]}." if erreurs.any() else ""
-    montrer(f"Matrice de confusion : {justes} réponses justes, {erreurs.sum()} fausses.{pire}")
+    montrer(f"Matrice de confusion : {matrice.trace()} justes, {erreurs.sum()} fausses.{pire}")
 
 
-def afficher_probabilites(image, probabilites, classes, titre="", attendu=None):
-    """L'image que voit le réseau à gauche, les probabilités des classes en barres à droite.
-
-    `image` (28, 28) ou (28, 28, 1) ; `probabilites` (nombre de classes,) ; `attendu` : n° de la vraie classe.
-    """
-    import seaborn as sns
-
+def afficher_probabilites(image, probabilites, classes, titre=""):
+    """L'image (h, l) ou (h, l, c) que voit le réseau, et ses probabilités (nombre de classes,) en barres."""
     _, (gauche, droite) = plt.subplots(1, 2, figsize=(8, 2.8), width_ratios=(1, 2))
-    _poser(gauche, image, titre, 11, vmin=0, vmax=1)  # ce que voit le réseau, sans l'étirer
-    classes = [str(nom) for nom in classes]
+    _poser(gauche, image, titre, 11, vmin=0, vmax=1)
     gagnante = int(np.argmax(probabilites))
     couleurs = [ORANGE if i == gagnante else GRIS for i in range(len(classes))]
     sns.barplot(x=probabilites, y=classes, hue=classes, palette=couleurs, ax=droite)
     for i, p in enumerate(probabilites):
         droite.text(p + 0.01, i, f"{p:.0%}" if p >= 0.01 else "", va="center", fontsize=9)
     droite.set(xlim=(0, 1.1), xlabel="probabilité")
-    if attendu is not None:
-        droite.get_yticklabels()[attendu].set_fontweight("bold")
     reponse = f"{classes[gagnante]}, {probabilites[gagnante]:.0%}"
     montrer(f"L'image que voit le réseau et les probabilités des classes : {reponse}. {titre}")
 
@@ -313,28 +296,21 @@ def afficher_fiabilite(connus, y_connus, inconnus):
 
     `connus`, `inconnus` : probabilités (n, classes) ; `y_connus` : vraies classes (n,).
     """
-    import pandas as pd
-    import seaborn as sns
-
     confiance, inconnue = connus.max(axis=1), inconnus.max(axis=1)
-    table = pd.DataFrame({"confiance": confiance, "juste": connus.argmax(axis=1) == y_connus})
-    tranches = table.groupby(np.digitize(confiance, np.linspace(0.3, 1, 8)[1:-1]))
+    justes = (connus.argmax(axis=1) == y_connus).astype(float)
     _, (gauche, droite) = plt.subplots(1, 2, figsize=(9, 3))
     gauche.plot([0.3, 1], [0.3, 1], "--", color=GRIS, label="idéal")
-    mesure = tranches.mean()[tranches.size() >= 20]
-    sns.lineplot(mesure, x="confiance", y="juste", marker="o", label="mesuré", ax=gauche)
+    options = {"x_bins": np.linspace(0.35, 0.95, 7), "fit_reg": False, "seed": 0}
+    sns.regplot(x=confiance, y=justes, **options, label="mesuré", ax=gauche)
+    gauche.legend()
     gauche.set(title="vêtements du test", xlabel="probabilité annoncée", ylabel="part de justes")
     valeurs = {"vêtements": confiance, "objets inconnus": inconnue}
     options = {"bins": np.linspace(0, 1, 21), "stat": "density", "common_norm": False}
     sns.histplot(valeurs, **options, ax=droite)
     droite.set(title="devant un inconnu", xlabel="plus grande probabilité", yticks=[], ylabel="")
-    montrer(
-        "La part de réponses justes selon la probabilité annoncée, et la plus grande probabilité : en moyenne "
-        f"{confiance.mean():.0%} sur des vêtements, {inconnue.mean():.0%} sur des inconnus."
-    )
+    moyennes = f"{confiance.mean():.0%} sur des vêtements, {inconnue.mean():.0%} sur des inconnus"
+    montrer(f"Part de justes selon la probabilité annoncée. En moyenne, elle vaut {moyennes}.")
 
-
-# --- La convolution à la main ---------------------------------------------------------------------
 
 # La convention du labo, la même dans tous les tableaux : gris si négatif, blanc si nul, noir au plus fort.
 CONVENTION = LinearSegmentedColormap.from_list(
@@ -344,7 +320,6 @@ CONVENTION = LinearSegmentedColormap.from_list(
 
 def _dessiner_nombres(axe, tableau, titre="", cadre=None, amplitude=None, ecrire=True):
     """Dessine une petite matrice avec ses nombres ; `cadre` : (ligne, colonne, hauteur, largeur)."""
-    tableau = np.asarray(tableau, dtype=float)
     amplitude = amplitude or max(1, np.abs(tableau).max())
     axe.imshow(tableau, cmap=CONVENTION, vmin=-amplitude, vmax=amplitude)
     for (ligne, colonne), valeur in np.ndenumerate(tableau) if ecrire else ():
@@ -363,11 +338,10 @@ def afficher_matrices(matrices):
     largeurs = [np.shape(m)[1] + 1 for m in matrices.values()]
     taille = (0.5 * sum(largeurs), 0.42 * max(len(m) for m in matrices.values()) + 0.7)
     _, axes = plt.subplots(1, len(matrices), figsize=taille, width_ratios=largeurs, squeeze=False)
-    amplitude = max(1, *(np.abs(m).max() for m in matrices.values()))
-    for axe, (titre, matrice) in zip(axes[0], matrices.items(), strict=True):
+    maxima = [np.abs(m).max() for m in matrices.values()]
+    for axe, (titre, matrice), maximum in zip(axes[0], matrices.items(), maxima, strict=True):
         # Image et filtres (de −1 à 1) ont leur propre échelle ; les résultats, une échelle commune.
-        propre = np.abs(matrice).max() <= 1
-        _dessiner_nombres(axe, matrice, titre, amplitude=None if propre else amplitude)
+        _dessiner_nombres(axe, matrice, titre, amplitude=1 if maximum <= 1 else max(maxima))
         axe.set_anchor("N")
     nombres = (f"{t} : {np.round(m, 2).tolist()}" for t, m in matrices.items())
     montrer(f"Tableaux de nombres. {' ; '.join(nombres)}")
@@ -390,26 +364,20 @@ def explorer_fenetres(image, filtre, resultat):
         place = (ligne, colonne) = divmod(numero - 1, np.shape(resultat)[1])
         hauteur, largeur = np.shape(filtre)
         produits = image[ligne : ligne + hauteur, colonne : colonne + largeur] * filtre
-        figure, axes = plt.subplots(1, 4, figsize=(11, 2.9), width_ratios=(5, 3, 3, 3))
+        _, axes = plt.subplots(1, 4, figsize=(11, 2.9), width_ratios=(5, 3, 3, 3))
         _dessiner_nombres(axes[0], image, f"fenêtre n° {numero}", (*place, hauteur, largeur))
         _dessiner_nombres(axes[1], filtre, "× filtre")
         _dessiner_nombres(axes[2], produits, f"= produits, somme {produits.sum():g}")
         _dessiner_nombres(axes[3], resultat, "carte de caractéristiques", (*place, 1, 1))
-        montrer(
-            f"La fenêtre n° {numero}, le filtre, leurs produits et leur somme, la carte.", figure
-        )
+        montrer(f"La fenêtre n° {numero}, le filtre, leurs produits et leur somme, la carte.")
 
-    voir(int(np.argmax(resultat)) + 1)
-    try:
-        import ipywidgets
-    except ImportError:
+    depart = int(np.argmax(resultat)) + 1
+    voir(depart)
+    if ipywidgets is None:
         print("ipywidgets n'est pas installé : la figure reste fixe.")
         return
     curseur = ipywidgets.IntSlider(1, min=1, max=np.size(resultat), description="fenêtre n°")
     ipywidgets.interact(voir, numero=curseur)
-
-
-# --- Les photos -------------------------------------------------------------------------------------
 
 
 def afficher_etapes(etapes):
@@ -417,44 +385,38 @@ def afficher_etapes(etapes):
     _, axes = plt.subplots(1, len(etapes), figsize=(2.1 * len(etapes), 2.4), squeeze=False)
     for axe, (nom, etape) in zip(axes[0], etapes.items(), strict=True):
         tableau = np.asarray(etape)
-        titre = f"{nom}\n{tableau.shape[1]}×{tableau.shape[0]}"
-        vmax = 1 if tableau.dtype.kind == "f" else 255
-        _poser(axe, tableau, titre, cadre=True, vmin=0, vmax=vmax)
+        axe.imshow(tableau, vmin=0, vmax=1 if tableau.dtype.kind == "f" else 255)
+        axe.set_title(f"{nom}\n{tableau.shape[1]}×{tableau.shape[0]}", fontsize=9)
+        axe.set(xticks=[], yticks=[])
         axe.spines[:].set_visible(True)
     montrer(f"Les étapes de la préparation d'une photo : {', '.join(etapes)}.")
 
 
-def afficher_lot(photos, entrees, titres, colonnes=6):
+def afficher_lot(photos, entrees, titres):
     """Pour chaque photo : l'originale en haut, ce que voit le réseau (28, 28, 1) en bas, un titre."""
-    axes = _grille(2 * -(-len(photos) // colonnes), colonnes, 1.7, 1.8)
+    axes = _grille(2 * -(-len(photos) // 6), 6, 1.7, 1.8)
     for i, (photo, entree, titre) in enumerate(zip(photos, entrees, titres, strict=True)):
-        ligne, colonne = 2 * (i // colonnes), i % colonnes
+        ligne, colonne = 2 * (i // 6), i % 6
         _poser(axes[ligne, colonne], photo, _plier(titre, 24), 8)
         _poser(axes[ligne + 1, colonne], entree, vmin=0, vmax=1)
     montrer(_resumer("Des photos et, dessous, ce qu'en voit le réseau :", titres))
 
 
 def bouton_envoi(traiter):
-    """Montre un bouton qui envoie une image et appelle `traiter(octets)`, là où ipywidgets fonctionne."""
-    try:
-        import ipywidgets
-    except ImportError:
-        print("ipywidgets n'est pas installé : copiez votre photo dans « images/ ».")
-        return
+    """Montre un bouton qui envoie une image et appelle `traiter(octets)` ; un `Refus` est affiché."""
     options = {"accept": "image/*", "description": "Envoyer une photo"}
     bouton = ipywidgets.FileUpload(**options, layout={"width": "max-content"})
     sortie = ipywidgets.Output()
 
+    @sortie.capture(clear_output=True, wait=True)
     def recu(changement):
         fichiers = changement["new"]
         # ipywidgets 7 (Colab) rend un dict, ipywidgets 8 un tuple.
         fichier = next(iter(fichiers.values())) if isinstance(fichiers, dict) else fichiers[0]
-        sortie.clear_output(wait=True)
-        with sortie:
-            try:
-                traiter(bytes(fichier["content"]))
-            except Refus as refus:
-                print(refus)
+        try:
+            traiter(bytes(fichier["content"]))
+        except Refus as refus:
+            print(refus)
 
     bouton.observe(recu, names="value")
     display(bouton, sortie)
@@ -465,34 +427,29 @@ def afficher_occlusion(image, baisse):
     _, (gauche, droite) = plt.subplots(1, 2, figsize=(6.4, 2.9))
     _poser(gauche, image, "entrée du réseau", 11, vmin=0, vmax=1)
     _poser(droite, image, "ce qui a porté la réponse", 11, vmin=0, vmax=1)
-    # Transparent là où cacher ne change rien, rouge là où la probabilité s'effondre.
     maximum = max(0.05, baisse.max())
-    positive = np.clip(baisse, 0, maximum)
-    options = {"cmap": "Reds", "vmin": 0, "vmax": maximum, "alpha": 0.8 * positive / maximum}
-    couleurs = droite.imshow(positive, **options)
+    opacite = 0.8 * np.clip(baisse / maximum, 0, 1)  # transparent là où cacher ne change rien
+    couleurs = droite.imshow(baisse, cmap="Reds", vmin=0, vmax=maximum, alpha=opacite)
     plt.colorbar(couleurs, ax=droite, label="baisse de probabilité")
     montrer(
-        "L'entrée du réseau et, en rouge, ce qui porte la réponse : la cacher baisse la probabilité de "
-        f"{baisse.max():.2f} au plus."
+        f"L'entrée du réseau ; en rouge, ce qui porte sa réponse, de {baisse.max():.2f} au plus."
     )
 
 
 def afficher_traitement(avant, apres, titre):
-    """Une photo avant et après un traitement, et l'histogramme de ses trois canaux.
+    """Une photo (h, l, 3) avant et après un traitement, et l'histogramme de ses trois canaux.
 
-    `avant`, `apres` : (h, l, 3) ; des nombres à virgule sont ramenés entre leurs centiles 1 et 99 pour être vus.
+    Des nombres à virgule sont ramenés entre leurs centiles 1 et 99 pour être vus.
     """
     _, axes = plt.subplots(1, 4, figsize=(11, 2.3), width_ratios=(1, 1, 1.4, 1.4))
-    canaux = {"rouge": PALETTE[3], "vert": PALETTE[2], "bleu": BLEU}
+    canaux = {"color": [PALETTE[3], PALETTE[2], BLEU], "label": ["rouge", "vert", "bleu"]}
     for i, (image, nom) in enumerate(((avant, "avant"), (apres, titre))):
         visible = image
         if image.dtype != np.uint8:
             bas, haut = np.percentile(image, (1, 99))
-            visible = np.clip((image - bas) / max(haut - bas, 1e-9), 0, 1)
+            visible = np.clip((image - bas) / (haut - bas), 0, 1)
         _poser(axes[i], visible, nom, 11)
-        for canal, (nom_canal, couleur) in enumerate(canaux.items()):
-            options = {"histtype": "step", "color": couleur, "label": nom_canal}
-            axes[i + 2].hist(image[..., canal].ravel(), 64, **options)
+        axes[i + 2].hist(image.reshape(-1, 3), 64, histtype="step", **canaux)
         axes[i + 2].set(title=f"histogramme : {nom}", yticks=[])
     axes[2].legend(fontsize=8)
     bornes = " puis ".join(f"de {x.min():.3g} à {x.max():.3g}" for x in (avant, apres))

@@ -1,7 +1,6 @@
 """Les jeux de photos : un tableau qui dit d'où ils viennent, et une seule façon de les obtenir."""
 
 import gzip
-import lzma
 import os
 import re
 import tarfile
@@ -10,7 +9,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from tqdm.auto import tqdm
 
@@ -22,15 +21,12 @@ from outils.fichiers import (
     dossier_inscriptible,
     dossiers_datas,
     est_parasite,
+    noms_du_zip,
     refuser_fichier,
     telecharger,
     verrou,
 )
 from outils.garde_robe import ecrire_catalogue, ecrire_chiens
-
-PHOTO_MAX = 30 * 2**20  # octets d'une photo
-MEMBRES_MAX = 200_000  # d'une archive
-ARCHIVE_MAX = 4 * 2**30  # octets parcourus dans une archive
 
 RACES = {  # dossier de Stanford Dogs → classe
     "n02085620-Chihuahua": "chihuahua",
@@ -38,25 +34,21 @@ RACES = {  # dossier de Stanford Dogs → classe
     "n02109961-Eskimo_dog": "esquimau",
 }
 
-ABIMEE = (
+ILLISIBLE = (  # ce que lève la lecture d'une archive coupée, chiffrée ou d'un autre format
     *(tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile),
-    *(zlib.error, lzma.LZMAError, EOFError),
+    *(zlib.error, EOFError, RuntimeError),
 )
 
 
 @dataclass(frozen=True)
 class Jeu:
-    """Un jeu de photos : où il est, d'où il vient, comment reconnaître ses fichiers.
-
-    `places` : motifs des dossiers de `datas/` où on le trouve ; `reperes` : il suffit qu'un de ces groupes
-    de fichiers ou de dossiers y soit. Sans `adresses` ni `archives`, il ne s'obtient qu'à la main.
-    """
+    """Un jeu de photos : où il est, d'où il vient, comment reconnaître ses fichiers."""
 
     source: str  # ce que les labos affichent
     licence: str
     remede: str  # comment l'avoir : où le prendre, où le poser
-    places: tuple[str, ...]
-    reperes: tuple[tuple[str, ...], ...]
+    places: tuple[str, ...]  # motifs des dossiers de `datas/` où il peut être
+    reperes: tuple[tuple[str, ...], ...]  # l'un de ces groupes de fichiers ou de dossiers y est
     adresses: tuple[str, ...] = ()
     somme: str | None = None  # de l'archive téléchargée
     archives: tuple[str, ...] = ()  # noms possibles d'une archive ; le premier, si on la télécharge
@@ -149,22 +141,14 @@ def trouver(nom):
     return None
 
 
-def _est_du_jeu(archive, jeu):
-    if not archive.name.startswith("archive"):  # Kaggle appelle tout « archive.zip »
-        return True
-    try:
-        with zipfile.ZipFile(archive) as contenu:
-            return any(re.fullmatch(jeu.membre, nom) for nom in contenu.namelist())
-    except (OSError, zipfile.BadZipFile):
-        return False
-
-
 def _archive_posee(jeu):
-    for datas in dossiers_datas():
-        for motif in jeu.archives:
-            for chemin in sorted(datas.glob(motif)):
-                if chemin.is_file() and _est_du_jeu(chemin, jeu):
-                    return chemin
+    motif = re.compile(jeu.membre)
+    archives = (a for d in dossiers_datas() for nom in jeu.archives for a in sorted(d.glob(nom)))
+    for archive in archives:
+        # Kaggle appelle tout « archive.zip » : on regarde dedans.
+        nommee = not archive.name.startswith("archive")
+        if nommee or any(map(motif.fullmatch, noms_du_zip(archive))):
+            return archive
     return None
 
 
@@ -172,62 +156,50 @@ def _archive_posee(jeu):
 
 
 def _membres(archive):
-    """Donne (nom, taille, lire(octets au plus)) des fichiers ordinaires d'une archive zip ou tar."""
+    """Donne (nom, fichier ouvert) des fichiers ordinaires d'une archive zip ou tar."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as contenu:
             for membre in tqdm(contenu.infolist(), "extraction"):
-                if not membre.is_dir() and (membre.external_attr >> 16) & 0o170000 in (0, 0o100000):
-                    with contenu.open(membre) as fichier:
-                        yield membre.filename, membre.file_size, fichier.read
-        return
-    with tarfile.open(archive, "r:*") as contenu:  # comprimée ou non
-        for membre in tqdm(contenu, "extraction", unit=" fichiers"):
-            if membre.offset_data + membre.size > ARCHIVE_MAX:
-                raise ValueError(f"plus de {ARCHIVE_MAX // 2**30} Go")
-            # type exact : un lien, un périphérique ou un fichier à trous n'est pas une photo
-            if membre.type in (tarfile.REGTYPE, tarfile.AREGTYPE):
-                yield membre.name, membre.size, contenu.extractfile(membre).read
+                yield membre.filename, contenu.open(membre)
+    else:
+        with tarfile.open(archive) as contenu:  # comprimée ou non
+            for membre in tqdm(contenu, "extraction", unit=" fichiers"):
+                if membre.isfile():  # ni lien, ni périphérique
+                    yield membre.name, contenu.extractfile(membre)
 
 
 def extraire(archive, destination, jeu):
-    """Extrait d'une archive (zip, tar, tar.gz…) les photos de `jeu`, dans `destination`, qui n'existe pas.
+    """Extrait d'une archive (zip, tar, tar.gz) les photos de `jeu`, dans `destination`, qui n'existe pas.
 
-    Rien d'autre n'est écrit : ni lien, ni fichier spécial, ni chemin choisi par l'archive ; membres et octets
-    sont limités ; le dossier n'apparaît que complet. Rend les photos par dossier (dict).
+    Rien d'autre n'est écrit : ni lien, ni fichier spécial, ni chemin choisi par l'archive, ni plus de
+    `jeu.octets_max` octets ; le dossier n'apparaît que complet. Rend les photos par dossier (dict).
     Lève `DonneesInvalides`, qui nomme l'archive, si elle est abîmée, démesurée, ou n'est pas la bonne.
     """
     archive, motif = Path(archive), re.compile(jeu.membre)
-    attendu = f"l'archive de {jeu.source}, entière"
-    remede = f"supprimez « {archive.name} », puis {jeu.remede}."
-    comptes, total = Counter(dict.fromkeys(jeu.minimum, 0)), 0
+    comptes, reste = Counter(), jeu.octets_max
     try:
         with dossier_atomique(destination) as provisoire:
-            for rang, (nom, taille, lire) in enumerate(_membres(archive)):
-                if rang == MEMBRES_MAX:
-                    raise ValueError(f"démesurée, plus de {MEMBRES_MAX} fichiers")
-                trouve = motif.fullmatch(nom)
-                if not trouve:
+            for nom, fichier in _membres(archive):
+                if not (photo := motif.fullmatch(nom)):
                     continue
-                octets = lire(PHOTO_MAX + 1)  # la taille annoncée peut mentir : on compte
-                total += len(octets)
-                if len(octets) > PHOTO_MAX or total > jeu.octets_max:
-                    raise ValueError(f"démesurée (« {nom} »)")
-                if len(octets) != taille:
-                    raise ValueError(f"« {nom} » est coupé")
-                cible = provisoire / trouve.group(1)
-                comptes[PurePosixPath(trouve.group(1)).parts[0]] += not cible.exists()
+                octets = fichier.read(reste + 1)  # la taille annoncée peut mentir : on compte
+                reste -= len(octets)
+                if reste < 0:
+                    raise ValueError(f"démesurée (plus de {jeu.octets_max >> 20} Mo)")
+                cible = provisoire / photo[1]
                 cible.parent.mkdir(parents=True, exist_ok=True)
                 cible.write_bytes(octets)
+                comptes[photo[1].split("/")[0]] += 1
             if any(comptes[dossier] < n for dossier, n in jeu.minimum.items()):
-                manque = ", ".join(f"{d} {comptes[d]} photos" for d in jeu.minimum)
-                attendu = ", ".join(f"{d} au moins {n}" for d, n in jeu.minimum.items())
-                raise ValueError(f"pas la bonne, ou incomplète : {manque}")
-    except ABIMEE as erreur:
-        trouve = f"une archive abîmée, coupée ou d'un autre format ({erreur})"
-        refuser_fichier(archive, trouve, attendu, remede)
-    except (ValueError, NotImplementedError, RuntimeError) as erreur:  # chiffrée, autre compression
-        refuser_fichier(archive, f"une archive inutilisable : {erreur}", attendu, remede)
-    return dict(comptes)
+                trouvees = [f"{d} {comptes[d]} photos sur {n}" for d, n in jeu.minimum.items()]
+                raise ValueError(f"qui n'est pas la bonne, ou incomplète : {', '.join(trouvees)}")
+            return dict(comptes)
+    except ILLISIBLE as erreur:
+        faute = f"abîmée, coupée ou d'un autre format ({erreur})"
+    except ValueError as erreur:
+        faute = str(erreur)
+    remede = f"supprimez « {archive.name} », puis {jeu.remede}."
+    refuser_fichier(archive, f"une archive {faute}", f"l'archive de {jeu.source}, entière", remede)
 
 
 # --- Obtenir --------------------------------------------------------------------------------------
@@ -239,11 +211,11 @@ def dessiner(nom, ecrire, dans=None):
     `dans` : où l'écrire, par défaut le dossier des données. Si un autre noyau l'écrit déjà, on l'attend.
     """
     for datas in [Path(dans)] if dans else dossiers_datas():
-        if (datas / nom).is_dir() and any((datas / nom).iterdir()):
+        if (datas / nom).is_dir():
             return chemin_relatif(datas / nom)
     dossier = dossier_inscriptible(dans) / nom
     with verrou(dossier):
-        if not dossier.is_dir() or not any(dossier.iterdir()):
+        if not dossier.is_dir():
             ecrire(dossier)
     return chemin_relatif(dossier)
 
@@ -251,10 +223,10 @@ def dessiner(nom, ecrire, dans=None):
 def _preparer(nom, en_ligne):
     """Rend le dossier du jeu `nom`, extrait d'une archive posée dans les données, sinon téléchargée."""
     jeu = JEUX[nom]
-    if not _archive_posee(jeu) and not (en_ligne and jeu.adresses):
-        raise ConnectionError(
-            "rien n'est téléchargé en mode rapide" if jeu.adresses else "il faut le poser à la main"
-        )
+    if not jeu.archives:
+        raise ConnectionError("il faut le poser à la main")
+    if not (en_ligne or _archive_posee(jeu)):
+        raise ConnectionError("rien n'est téléchargé en mode rapide")
     destination = dossier_inscriptible() / jeu.places[0]
     with verrou(destination):
         if dossier := trouver(nom):  # un autre noyau vient de finir
@@ -262,23 +234,20 @@ def _preparer(nom, en_ligne):
         if destination.is_dir() and (contenu := sorted(e.name for e in destination.iterdir())):
             refuser_fichier(
                 destination,
-                f"un dossier qui contient {', '.join(contenu[:4])}{'…' if len(contenu) > 4 else ''}",
+                f"un dossier qui contient {', '.join(contenu[:4])}",
                 f"{' ou '.join(groupe[0] for groupe in jeu.reperes)}, tel que publié",
                 "renommez ce dossier, puis relancez : le labo fera le sien.",
             )
-        posee = _archive_posee(jeu)
-        archive = posee or telecharger(
-            jeu.adresses if en_ligne else (), destination.with_name(jeu.archives[0]), jeu.somme
-        )
+        if posee := _archive_posee(jeu):
+            extraire(posee, destination, jeu)
+            return trouver(nom)
+        archive = telecharger(jeu.adresses, destination.with_name(jeu.archives[0]), jeu.somme)
         try:
             extraire(archive, destination, jeu)
         except DonneesInvalides as erreur:
-            if posee:
-                raise
             archive.unlink()  # la garder bloquerait la suite
             raise ConnectionError(f"{archive.name} : {erreur.trouve}") from erreur
-        if not posee:
-            archive.unlink()
+        archive.unlink()
         return trouver(nom)
 
 

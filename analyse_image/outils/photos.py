@@ -14,11 +14,18 @@ from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from outils.fichiers import Refus, est_parasite, nom_court
 
-FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF", "HEIF")
 OCTETS_MAX = 30 * 2**20
 PIXELS_MAX = 60_000_000
 COTE_MIN, RAPPORT_MAX = 8, 20
 COTE_UTILE = 1024  # au-delà, les pixels ne servent plus à rien pour une entrée de 28 × 28
+
+try:  # une extension, que tous n'ont pas
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+except ImportError:
+    pass
 
 # Les remarques de Pillow, en anglais, sur des photos que nous savons ouvrir ou refuser nous-mêmes. Une fois
 # pour toutes : `warnings.catch_warnings` dans un fil peut couper les avertissements de tout le programme.
@@ -84,19 +91,16 @@ def _refuser_inconnu(octets, nom, annonces):
     for position, debuts, trouve, remede in _SIGNATURES:
         if octets.startswith(debuts, position):
             refuser_photo(nom, trouve, attendu, remede)
-    debut = octets[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
-    bas = debut.lower()
-    if b"<svg" in bas:
+    texte = octets[:512].decode("utf-8", "replace").lstrip("\ufeff \t\r\n").lower()
+    if "<svg" in texte:
         refuser_photo(nom, "dessin vectoriel SVG", attendu, "exportez-le en PNG")
-    if bas.startswith((b"<!doctype html", b"<html", b"<head")):
+    if texte.startswith(("<!doctype html", "<html", "<head")):
         remede = "dans le navigateur, clic droit sur l'image, puis « Enregistrer l'image sous… »"
         refuser_photo(nom, "c'est une page web, pas une image", attendu, remede)
-    trouve = "format d'image non reconnu, ou début du fichier abîmé"
-    try:
-        if b"\0" not in debut and debut[:500].decode("utf-8"):
-            trouve = "c'est du texte, pas une image (extension trompeuse ?)"
-    except UnicodeDecodeError:
-        pass
+    if "\0" in texte or "\ufffd" in texte[:-1]:  # le dernier caractère peut être coupé
+        trouve = "format d'image non reconnu, ou début du fichier abîmé"
+    else:
+        trouve = "c'est du texte, pas une image (extension trompeuse ?)"
     refuser_photo(nom, trouve, attendu, "téléchargez de nouveau l'image, ou convertissez-la en PNG")
 
 
@@ -113,8 +117,7 @@ def formats_lisibles(formats=FORMATS):
 
 @cache
 def _annonces(formats):
-    noms = {"WEBP": "WebP"}
-    return ", ".join(noms.get(f, f) for f in formats_lisibles(formats) if f != "DIB")
+    return ", ".join(f for f in formats_lisibles(formats) if f != "DIB").replace("WEBP", "WebP")
 
 
 def _lire_octets(source):
@@ -123,13 +126,9 @@ def _lire_octets(source):
     if isinstance(source, (bytes, bytearray, memoryview)):
         octets, nom = bytes(source), "image reçue"
     elif hasattr(source, "read"):
-        nom = Path(str(getattr(source, "name", "") or "image reçue")).name
-        octets = source.read(OCTETS_MAX + 1)
-        if not isinstance(octets, bytes):
-            remede = "ouvrez-le avec open(chemin, 'rb')"
-            refuser_photo(nom, "fichier ouvert en mode texte", attendu, remede)
+        octets, nom = source.read(OCTETS_MAX + 1), _nom(source, "name")
     elif isinstance(source, (str, os.PathLike)):
-        octets, nom = _lire_chemin(source, attendu)
+        octets, nom = _lire_chemin(Path(source), attendu)
     else:
         raise TypeError(
             "Photo attendue : chemin, octets, fichier ouvert ou image PIL ; "
@@ -144,35 +143,36 @@ def _lire_octets(source):
     return octets, nom
 
 
-def _lire_chemin(source, attendu):
-    chemin = Path(source)
-    nom = chemin.name or str(source)
-    if str(source).startswith(("http:/", "https:/")):
+def _nom(source, attribut):
+    """Nom du fichier d'où vient `source`, si elle en garde un."""
+    return Path(str(getattr(source, attribut, "") or "image reçue")).name
+
+
+def _lire_chemin(chemin, attendu):
+    nom = chemin.name or str(chemin)
+    if str(chemin).startswith(("http:", "https:")):
         remede = "téléchargez l'image, puis donnez son chemin"
         refuser_photo(nom, "c'est une adresse web", attendu, remede)
-    try:
-        dossier, existe = chemin.is_dir(), chemin.exists()
-    except (OSError, ValueError):  # nom trop long, caractère nul…
-        dossier = existe = False
-    if dossier:
+    # os.path, lui, répond aussi à un nom trop long ou à un caractère nul.
+    if os.path.isdir(chemin):
         images = ", ".join(_images_de(chemin)[:5])
         trouve = f"c'est un dossier ({'il contient : ' + images if images else 'sans image'})"
         refuser_photo(nom, trouve, attendu, "donnez le chemin d'une image")
-    if not existe:
+    if not os.path.exists(chemin):
         _refuser_absente(chemin, nom, attendu)
     try:
         with chemin.open("rb") as fichier:
             return fichier.read(OCTETS_MAX + 1), nom
     except OSError as erreur:
-        raison = erreur.strerror or str(erreur)
-        refuser_photo(nom, f"fichier impossible à lire ({raison})", attendu, "vérifiez ses droits")
+        trouve = f"fichier impossible à lire ({erreur.strerror})"
+        refuser_photo(nom, trouve, attendu, "vérifiez ses droits")
 
 
 def _images_de(dossier):
     suffixes = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".heic"}
     try:
         fichiers = [f for f in dossier.iterdir() if f.suffix.lower() in suffixes and f.is_file()]
-    except OSError:
+    except OSError:  # macOS protège le bureau et les téléchargements
         return []
     return sorted(f.name for f in fichiers if not est_parasite(f.name))
 
@@ -180,7 +180,7 @@ def _images_de(dossier):
 def _refuser_absente(chemin, nom, attendu):
     """Rien à ce chemin : propose les noms proches, s'il y en a."""
     parent = chemin.parent
-    if not parent.is_dir():
+    if not os.path.isdir(parent):
         trouve = f"fichier introuvable, car le dossier « {nom_court(parent)} » n'existe pas"
         remede = f"corrigez le chemin (dossier courant : « {Path.cwd().name} »)"
         refuser_photo(nom, trouve, attendu, remede)
@@ -194,34 +194,19 @@ def _refuser_absente(chemin, nom, attendu):
     else:
         remede = "copiez l'image dans ce dossier ou corrigez le chemin"
     trouve = f"fichier introuvable dans le dossier « {parent.resolve().name} »"
-    if chemin.is_symlink():
-        trouve = (
-            f"fichier introuvable : lien rompu vers « {chemin.readlink().name} », qui n'existe pas"
-        )
+    if os.path.islink(chemin):
+        cible = chemin.readlink().name
+        trouve = f"fichier introuvable : lien rompu vers « {cible} », qui n'existe pas"
     refuser_photo(nom, trouve, attendu, remede)
-
-
-# --- Des octets à l'image --------------------------------------------------------------------------
-
-
-def _brancher_heic():
-    try:
-        import pillow_heif
-    except ImportError:
-        return ()
-    pillow_heif.register_heif_opener()
-    return ("HEIF",)
 
 
 def _decoder(octets, nom, formats, pixels_max, cote_utile):
     """Décode des octets en image PIL droite ; refuse avant décodage ce qui est démesuré."""
-    annonces, lisibles = _annonces(formats), formats_lisibles(formats)
+    annonces = _annonces(formats)
     if _est_brute(octets, nom):
         refuser_photo(nom, _BRUTE, f"une image {annonces}", _EN_JPEG)
-    if octets[4:8] == b"ftyp" and formats == FORMATS:
-        lisibles += _brancher_heic()
     try:
-        img = Image.open(io.BytesIO(octets), formats=lisibles)
+        img = Image.open(io.BytesIO(octets), formats=formats_lisibles(formats))
     except Image.DecompressionBombError:
         _refuser_demesuree(nom, "image démesurée, décodage refusé", pixels_max)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
@@ -266,9 +251,6 @@ def _charger(img, nom, sur_place=True):
         refuser_photo(nom, trouve, "un fichier complet", remede)
 
 
-# --- Huit bits, en couleurs ------------------------------------------------------------------------
-
-
 def _vers_8_bits(img):
     """Ramène les modes I;16, I et F à L sans écrêter : l'échelle suit la profondeur réellement employée."""
     if img.mode.startswith("I;16"):  # une table : huit fois moins de mémoire que des réels
@@ -276,8 +258,7 @@ def _vers_8_bits(img):
         echelle = next(m for m in (1, 255, 4095, 65535) if valeurs.max() <= m)
         table = np.round(np.arange(65536) * (255 / echelle)).clip(0, 255).astype(np.uint8)
         return Image.fromarray(table[valeurs])
-    valeurs = np.asarray(img, dtype=np.float64)
-    valeurs = np.nan_to_num(valeurs, nan=0.0, posinf=0.0, neginf=0.0)
+    valeurs = np.nan_to_num(np.asarray(img, dtype=np.float64), posinf=0, neginf=0)
     bas, haut = valeurs.min(), valeurs.max()
     if bas < 0 or haut > 65535:
         valeurs = (valeurs - bas) / (haut - bas)
@@ -317,9 +298,9 @@ def ouvrir_photo(source, formats=FORMATS, pixels_max=PIXELS_MAX, cote_utile=COTE
     vérifiés avant décodage) ou filiforme.
     """
     if isinstance(source, Image.Image):
-        nom, img = Path(str(getattr(source, "filename", "") or "image reçue")).name, source
-        _verifier_taille(img.size, nom, pixels_max)
-        img = _charger(img, nom, sur_place=False)
+        nom = _nom(source, "filename")
+        _verifier_taille(source.size, nom, pixels_max)
+        img = _charger(source, nom, sur_place=False)
     else:
         octets, nom = _lire_octets(source)
         img = _decoder(octets, nom, formats, pixels_max, cote_utile)

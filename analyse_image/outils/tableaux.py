@@ -2,25 +2,16 @@
 
 import csv
 import re
-import zipfile
 from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 
-from outils.fichiers import est_parasite, nom_court, refuser_fichier
+from outils.fichiers import est_parasite, nom_court, noms_du_zip, refuser_fichier
 
 
 def _est_zip(chemin):
     with open(chemin, "rb") as fichier:
         return fichier.read(4) == b"PK\x03\x04"
-
-
-def _contient(archive, nom):
-    try:
-        with zipfile.ZipFile(archive) as contenu:
-            return any(Path(membre).name == nom for membre in contenu.namelist())
-    except (OSError, zipfile.BadZipFile):
-        return False
 
 
 def _autre_forme(chemin, nom):
@@ -37,8 +28,12 @@ def _autre_forme(chemin, nom):
             f"renommez-la « {chemin.stem}.zip », décompressez-la, et gardez le « {nom} » obtenu."
         )
         return "une archive zip qui porte le nom d'un CSV", remede
-    elif chemin.suffix.lower() == ".zip" and _contient(chemin, nom):
-        return f"une archive zip qui contient « {nom} »", "décompressez-la à côté, puis relancez."
+    elif chemin.suffix.lower() == ".zip":
+        if any(Path(membre).name == nom for membre in noms_du_zip(chemin)):
+            return (
+                f"une archive zip qui contient « {nom} »",
+                "décompressez-la à côté, puis relancez.",
+            )
     elif re.fullmatch(copie, chemin.name, re.IGNORECASE):
         return "une copie renommée par le navigateur ou le système", f"renommez-la « {nom} »."
     return None
@@ -55,7 +50,7 @@ def trouver_csv(nom, dossiers):
         if chemin.is_file() and not _est_zip(chemin):
             return chemin
     for dossier in dossiers:
-        for chemin in sorted(Path(dossier).iterdir()):
+        for chemin in sorted(Path(dossier).glob("*")):
             if not est_parasite(chemin.name) and (forme := _autre_forme(chemin, nom)):
                 refuser_fichier(chemin, forme[0], f"« {nom} », décompressé", forme[1])
     return None
@@ -70,17 +65,17 @@ def annoncer_autre_forme(nom, dossiers):
 
 
 def _deguisement(debut):
-    """Ce qu'est un fichier dont voici la première ligne (octets), s'il n'est pas du CSV, sinon ""."""
+    """Ce qu'est un fichier qui commence ainsi (octets), s'il n'est pas du CSV, sinon ""."""
     if not debut:
         return "un fichier vide (0 octet)"
-    if debut.startswith(b"PK"):
-        return "une archive zip renommée en .csv"
     if debut.startswith(b"version https://git-lfs"):
         return "un pointeur Git LFS, pas les données"
     if debut.lstrip().startswith(b"<"):
         return "une page web (sans doute une page de connexion)"
     if b";" in debut and b"," not in debut:
         return "des colonnes séparées par « ; » (fichier réenregistré par un tableur)"
+    if debut.split(b",")[0].strip().strip(b'"').isdigit():
+        return "pas de ligne d'en-tête (la première ligne contient des nombres)"
     return ""
 
 
@@ -89,21 +84,24 @@ def lire_entete(chemin, colonnes, remede):
     chemin = Path(chemin)
     suite = colonnes if len(colonnes) < 9 else (*colonnes[:2], "…", colonnes[-1])
     attendu = f"un CSV dont la première ligne a les colonnes {', '.join(suite)}"
-    if chemin.is_dir():
-        refuser_fichier(chemin, "un dossier", attendu, "renommez-le, puis relancez.")
     with open(chemin, "rb") as fichier:
         debut = fichier.readline(20_000)
     trouve = _deguisement(debut)
     noms = [nom.strip().strip('"') for nom in debut.decode("utf-8-sig", "replace").split(",")]
     absentes = [nom for nom in colonnes if nom not in noms]
-    if not trouve and noms[0].isdigit():
-        trouve = "pas de ligne d'en-tête (la première ligne contient des nombres)"
-    elif not trouve and absentes:
+    if absentes and not trouve:
         reste = f" et {len(absentes) - 3} autres" if len(absentes) > 3 else ""
         trouve = f"{len(noms)} colonnes, il manque {', '.join(absentes[:3])}{reste}"
     if trouve:
         refuser_fichier(chemin, trouve, attendu, remede)
     return noms
+
+
+def _sont_numerotees(lignes):
+    """Vrai si elles commencent par 0, 1, 2… ou 1, 2, 3… : des numéros de ligne, que pandas prend pour index."""
+    premiers = [ligne[0] for ligne in lignes if ligne]
+    numeros = [str(i) for i in range(len(lignes) + 1)]
+    return len(lignes) > 1 and premiers in (numeros[:-1], numeros[1:])
 
 
 def verifier_colonnes(chemin, remede, lignes=None):
@@ -118,16 +116,13 @@ def verifier_colonnes(chemin, remede, lignes=None):
     ):
         lecteur = csv.reader(fichier)
         colonnes = len(next(lecteur, []))
-        suite = ((lecteur.line_num, valeurs) for valeurs in islice(lecteur, lignes))
+        suite = islice(lecteur, lignes)
         debut = list(islice(suite, 12))  # des étiquettes de 0 à 9 ne feraient pas illusion
-        premiers = [valeurs[0] for _, valeurs in debut if len(valeurs) == colonnes + 1]
-        if len(premiers) > 1 and premiers in (
-            [str(n + i) for i in range(len(debut))] for n in (0, 1)
-        ):
-            colonnes += 1  # des numéros de ligne, que pandas prend pour index
-        for ligne, valeurs in chain(debut, suite):
+        if all(len(valeurs) == colonnes + 1 for valeurs in debut) and _sont_numerotees(debut):
+            colonnes += 1
+        for numero, valeurs in enumerate(chain(debut, suite), start=2):
             if len(valeurs) > colonnes:
-                trouve = f"{len(valeurs)} valeurs à la ligne {ligne}"
+                trouve = f"{len(valeurs)} valeurs à la ligne {numero}"
                 if not valeurs[-1]:
                     trouve += ", la dernière vide (une virgule de trop)"
                 refuser_fichier(chemin, trouve, f"{colonnes} valeurs, une par colonne", remede)

@@ -1,10 +1,11 @@
 """Exécuté dans le noyau juste après une cellule `verifier("…")` : met de côté les valeurs sur lesquelles elle porte.
 
-Le correcteur les relit et pose la question lui-même, dans un autre processus : ici, rien n'est jugé.
+Le correcteur les relit et pose la question lui-même, dans un autre processus. Une fonction ne se relit pas sans
+l'exécuter : la question qui porte sur elle est posée ici, par notre vérification, chargée à neuf.
 """
 
 
-def _mettre_de_cote(dossier, noms, valeurs):
+def _mettre_de_cote(dossier, noms, valeurs, verification):
     import json
     import os
 
@@ -39,5 +40,13 @@ def _mettre_de_cote(dossier, noms, valeurs):
             Exception
         ) as erreur:  # une fonction, par exemple : elle ne se relit pas sans l'exécuter
             fiche[nom] = {"genre": "autre", "raison": f"{type(erreur).__name__} : {erreur}"[:200]}
+    if any(entree["genre"] == "autre" for entree in fiche.values()):
+        neuve = {"__name__": "verification"}
+        exec(compile(verification, "verification", "exec"), neuve)
+        try:
+            reponse = neuve["QUESTIONS"][os.path.basename(dossier)](neuve["Noms"](valeurs))
+            fiche["?"] = {"genre": "jugement", "valeur": ["juste", str(reponse)]}
+        except Exception as probleme:
+            fiche["?"] = {"genre": "jugement", "valeur": ["faux", str(probleme)]}
     with open(os.path.join(dossier, "fiche.json"), "w", encoding="utf-8") as sortie:
         json.dump(fiche, sortie)

@@ -39,8 +39,8 @@ def texte(cellule):
 
 
 def fichiers():
-    for nom in ("analyse_image/classification.ipynb", "analyse_image/test_model.ipynb",
-                "modele/modele.json", "modele/modele.weights.h5"):  # fmt: skip
+    labos = [f"analyse_image/{nom}.ipynb" for nom in NOTEBOOKS]
+    for nom in (*labos, "modele/modele.json", "modele/modele.weights.h5"):
         if not (RACINE / nom).is_file():
             yield f"{nom} manque"
     suivis = subprocess.run(
@@ -98,7 +98,7 @@ def fautes(quoi):
 
 def tout():
     """Ce qui se vérifie : les fichiers, les deux notebooks, les questions des labos 0 à 2."""
-    questions = [q for q in sorted(toutes_les_questions()) if re.fullmatch(r"q\d+", q)]
+    questions = [q for q in sorted(toutes_les_questions()) if re.fullmatch(r"(q|ordre)\d+", q)]
     return ["fichiers", *NOTEBOOKS, *questions]
 
 
