@@ -208,18 +208,31 @@ def _optimiseur(e):
 
 def _epoques(r, augmente, attendu):
     fits = [e for e in r.evenements(LABO_1, "fit") if e["augmente"] == augmente]
+    if not fits and (interrompu := _interrompu(r, augmente, attendu)):
+        return interrompu
     if not fits:
         sur = " sur images augmentées" if augmente else " (fit)"
         return absente(r, LABO_1, f"aucun entraînement{sur}", "fit")
     connues = [e for e in fits if e["epoques"] is not None]
     if not connues:
-        affichees = [b for _, _, b in r.labo[LABO_1]["sorties"]["epoques"]]
+        affichees = [b for _, _, b in r.sorties(LABO_1, "epoques")]
         if attendu in affichees:
             return 1, f"{attendu} époques (d'après les sorties)", r.ou(LABO_1, fits[0])
         return 0.5, "nombre d'époques illisible dans le code", r.ou(LABO_1, fits[0])
     meilleur = max(connues, key=lambda e: (min(e["epoques"], attendu), -e["epoques"]))
     part = min(1, meilleur["epoques"] / attendu)
     return part, f"{meilleur['epoques']} époques", r.ou(LABO_1, meilleur)
+
+
+def _interrompu(r, augmente, attendu):
+    """Constat d'un entraînement arrêté en chemin : les époques que sa cellule affiche, ou None."""
+    affichees = {cellule: faites for cellule, faites, _ in r.sorties(LABO_1, "epoques")}
+    for e in r.ecrits(LABO_1, "fit"):
+        if e["augmente"] == augmente and affichees.get(e["cellule"], 0) > 1:
+            faites = affichees[e["cellule"]] - 1  # la dernière n'a pas fini
+            part = min(1, faites / attendu)
+            return part, f"{faites} époques, puis arrêté", r.ou(LABO_1, e)
+    return None
 
 
 @critere("epoques", "10 époques sur les images d'origine")

@@ -32,6 +32,7 @@ GARDES = (
     ".devcontainer",
     "analyse_image/*.ipynb",
     "analyse_image/outils/*.py",
+    "analyse_image/questions/*.py",
     "analyse_image/service",
     "analyse_image/echelle",
     "datas/LISEZMOI.md",

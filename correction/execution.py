@@ -67,8 +67,9 @@ def _preparer_copie(faits, copie, csvs, trousse):
                     _poser(csv, cible, premier)
         if _a_executer(faits)[labo]["serie"]:
             # Nos labos : les outils et la vérification du dépôt, pas ceux de la remise.
-            shutil.rmtree(n.parent / "outils", ignore_errors=True)
-            shutil.copytree(trousse / "analyse_image" / "outils", n.parent / "outils")
+            for nom in ("outils", "questions"):
+                shutil.rmtree(n.parent / nom, ignore_errors=True)
+                shutil.copytree(trousse / "analyse_image" / nom, n.parent / nom)
             for nom in ("mesures", "images", "modele"):
                 _completer(trousse / nom, n.parent.parent / nom)
     return notebooks

@@ -46,7 +46,7 @@ def lire_notebook(chemin, relatif, distribuees=()):
     lu = notebook.lire_python(chemin) if en_python else notebook.lire(chemin)
     cellules = lu["cellules"]
     # Une cellule dont rien n'a tourné n'affiche rien qui compte.
-    rien = [c["ligne_erreur"] is not None and c["ligne_erreur"] <= 1 for c in cellules]
+    rien = [_rien_n_a_tourne(c) for c in cellules]
     affichees = [{**c, "texte": ""} if r else c for c, r in zip(cellules, rien, strict=True)]
     code = _lire_code(cellules)
     appels = [
@@ -86,6 +86,13 @@ def lire_notebook(chemin, relatif, distribuees=()):
     faits["dossier_juste"] = relatif.parent.name == "analyse_image"
     faits["role_du_nom"] = role_du_nom(chemin)
     return faits
+
+
+def _rien_n_a_tourne(cellule):
+    """Vrai si une cellule échoue dès sa première ligne ; une interruption au clavier laisse ce qui a tourné."""
+    ligne = cellule["ligne_erreur"]
+    interrompue = any(nom == "KeyboardInterrupt" for nom, _ in cellule["erreurs"])
+    return ligne is not None and ligne <= 1 and not interrompue
 
 
 def _lire_code(cellules):

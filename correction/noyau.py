@@ -13,12 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from correction import limites, notebook
+from correction import RACINE, limites, notebook
 from correction.cellules_sautees import raison_de_sauter
 from correction.lecture.syntaxe import arbre
-from outils import verification
 
-VERIFICATION = Path(verification.__file__).read_text(encoding="utf-8")
 EXPORTER = (Path(__file__).with_name("gabarits") / "exporter.py").read_text(encoding="utf-8")
 
 ADRESSAGE = 9 * limites.GO  # d'une cellule seule (RLIMIT_AS)
@@ -51,9 +49,8 @@ def _notebook_a_executer(chemin, sautees, valeurs, questions):
         cellules.append(new_code_cell(source, metadata={"rang": rang}))
         for cle in _questions(source):
             if cle in questions:
-                arguments = (
-                    f"{str(Path(valeurs) / cle)!r}, {questions[cle]!r}, globals(), {VERIFICATION!r}"
-                )
+                dossier, labos = str(Path(valeurs) / cle), str(RACINE / "analyse_image")
+                arguments = f"{dossier!r}, {questions[cle]!r}, globals(), {labos!r}"
                 mettre = f"{EXPORTER}\n\n_mettre_de_cote({arguments})\ndel _mettre_de_cote"
                 cellules.append(new_code_cell(mettre, metadata={"rang": rang, "cachee": True}))
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}

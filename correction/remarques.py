@@ -1,6 +1,6 @@
 """Ce qu'une remise apprend à son auteur : les remarques pédagogiques, sans effet sur la note."""
 
-from correction.remise import NOMS, mauvaises_evaluations, piege_augmentation, pourcent
+from correction.remise import NOMS, mauvaises_evaluations, ou_cellule, piege_augmentation, pourcent
 
 
 def remarques(r):
@@ -47,7 +47,7 @@ def _entrainement(r):
     for e, evalue, entraine in mauvaises_evaluations(r)[:3]:
         yield (
             "Le mauvais réseau est évalué",
-            f"Cellule de code {e['cellule']} : « {evalue} » est évalué alors que « {entraine} » vient d'être "
+            f"{r.ou('classification', e)} : « {evalue} » est évalué alors que « {entraine} » vient d'être "
             "entraîné. Le score affiché n'est donc pas celui du nouveau réseau.",
         )
 
@@ -73,7 +73,7 @@ def _notebooks(r):
         for cellule, probleme in notebook["code"]["syntaxe"][:2]:
             yield (
                 f"{notebook['chemin']} : code invalide",
-                f"Cellule de code {cellule} : {probleme}",
+                f"{ou_cellule(notebook, cellule)} : {probleme}",
             )
 
 

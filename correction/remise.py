@@ -41,9 +41,13 @@ class Remise:
             return NOMS[role]
         return ou_cellule(notebook, evenement["cellule"]) if evenement else notebook["chemin"]
 
+    def sorties(self, role, quoi):
+        """Ce que disent les sorties d'un notebook : voir `sorties.lire_sorties`."""
+        notebook = self.labo[role]
+        return notebook["sorties"][quoi] if notebook else []
+
     def precisions(self):
-        notebook = self.labo["classification"]
-        return notebook["sorties"]["precisions"] if notebook else []
+        return self.sorties("classification", "precisions")
 
 
 def piege_augmentation(r):
@@ -77,8 +81,7 @@ def mauvaises_evaluations(r):
 
 def validation_plate(r):
     """Événement (cellule) d'un entraînement qui apprend mais dont la validation reste au hasard, ou None."""
-    notebook = r.labo["classification"]
-    for cellule, valide, apprise in notebook["sorties"]["courbes"] if notebook else ():
+    for cellule, valide, apprise in r.sorties("classification", "courbes"):
         if valide <= 0.2 and apprise >= 0.5:
             return {"cellule": cellule}
     return None

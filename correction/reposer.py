@@ -45,9 +45,8 @@ def _poser(cle, fiche):
         valeurs = _relire(fiche)
     except (OSError, ValueError, KeyError, TypeError) as erreur:
         return ["faux", f"valeurs illisibles ({type(erreur).__name__})"]
-    if "?" in valeurs:
-        etat, phrase = map(str, valeurs["?"])
-        return [etat if etat in ("juste", "faux") else "faux", phrase[:400]]
+    if refus := valeurs.pop("?", None):  # ce que notre vérification a dit sur place d'une fonction
+        return ["faux", str(refus)]
     try:
         return ["juste", verification.QUESTIONS[cle](verification.Noms(valeurs))]
     except verification.Faux as probleme:
@@ -57,22 +56,39 @@ def _poser(cle, fiche):
 
 
 def _relire(fiche):
-    """{nom: valeur} ; ni pickle, ni code. « ? » : ce que notre vérification a dit d'une fonction, sur place."""
+    """{nom: valeur} ; ni pickle, ni code. Une fonction redonne, dans l'ordre, les résultats mis de côté."""
     if fiche.stat().st_size > 5_000_000:
         raise ValueError("fiche démesurée")
-    valeurs = {}
-    for nom, entree in json.loads(fiche.read_text(encoding="utf-8")).items():
-        genre = entree["genre"]
-        if genre == "modele":
-            valeurs[nom] = _relire_modele(fiche.parent, nom)
-        elif genre == "historique":
-            valeurs[nom] = SimpleNamespace(history=entree["valeur"])
-        elif genre in ("valeur", "jugement"):
-            valeurs[nom] = entree["valeur"]
-        elif genre in ("tableau", "liste"):
-            tableau = _relire_tableau(fiche.parent / f"{nom}.npy")
-            valeurs[nom] = tableau.tolist() if genre == "liste" else tableau
-    return valeurs
+    lues = json.loads(fiche.read_text(encoding="utf-8"))
+    valeurs = {nom: _relire_un(fiche.parent, nom, entree) for nom, entree in lues.items()}
+    return {nom: valeur for nom, valeur in valeurs.items() if valeur is not None}
+
+
+def _relire_un(dossier, nom, entree):
+    genre = entree["genre"]
+    if genre == "modele":
+        return _relire_modele(dossier, nom)
+    if genre == "historique":
+        return SimpleNamespace(history=entree["valeur"])
+    if genre in ("valeur", "refus"):
+        return entree["valeur"]
+    if genre in ("tableau", "liste"):
+        tableau = _relire_tableau(dossier / f"{nom}.npy")
+        return tableau.tolist() if genre == "liste" else tableau
+    if genre == "fonction":
+        resultats = [_relire_un(dossier, f"{nom}.{i}", e) for i, e in enumerate(entree["appels"])]
+        return _rejouer(nom, iter(resultats))
+    return None
+
+
+def _rejouer(nom, resultats):
+    def rejouee(*_, **__):
+        try:
+            return next(resultats)
+        except StopIteration:
+            raise verification.Faux(f"{nom} n'a pas répondu jusqu'au bout.") from None
+
+    return rejouee
 
 
 def _relire_tableau(chemin):

@@ -10,6 +10,8 @@ from correction import archives
 from correction.inventaire import IGNORES, NOTEBOOKS, fichiers, racine_logique, simplifier
 from correction.moodle import MOODLE, est_une_feuille
 
+CLASSE_MAX = {"octets": 30_000_000_000, "fichiers": 300_000, "archives": 1}
+
 
 @dataclass
 class Soumission:
@@ -52,7 +54,7 @@ def trouver(dossier, travail):
         return Classe(_nommer({("", dossier.resolve().name): [dossier]}), [])
     groupes, ecartees, feuille = {}, [], None
     for rang, entree in enumerate(visibles):
-        if entree.is_file() and archives.est_archive(entree.name) and _zip_de_classe(entree):
+        if entree.is_file() and _zip_de_classe(entree):
             dedans = trouver(_extraire_classe(entree, Path(travail) / f"classe-{rang}"), travail)
             for s in dedans.soumissions:
                 groupes.setdefault((s.identifiant, s.nom_moodle or s.nom), []).extend(s.sources)
@@ -97,13 +99,16 @@ def _raison_d_ecarter(entree):
 
 
 def _zip_de_classe(archive):
-    """Vrai si une archive contient des remises nommées par Moodle."""
-    return any(MOODLE.match(nom.split("/")[0]) for nom in archives.noms(archive))
+    """Vrai si un zip contient des remises nommées par Moodle."""
+    return archive.suffix.lower() == ".zip" and any(
+        MOODLE.match(nom.split("/")[0]) for nom in archives.noms(archive)
+    )
 
 
 def _extraire_classe(archive, destination):
     """Extrait le zip d'une classe, aux dates de l'archive : une remise inchangée reste reconnue."""
-    archives.extraire(archive, destination)
+    # Les archives qu'elle contient seront ouvertes remise par remise, chacune dans ses limites.
+    archives.extraire(archive, destination, dict(CLASSE_MAX))
     date = archive.stat().st_mtime_ns
     for chemin in destination.rglob("*"):
         os.utime(chemin, ns=(date, date))

@@ -19,6 +19,7 @@ from test_correction import BAREME, MODELE, manques, parts
 from correction import etudiante, execution, faits, note, notebook
 from outils import hm, preparation, verification, voisins
 from outils.verification import verifier
+from questions import labo1
 
 FACULTATIF = {"reseau_4": 0}  # un bonus : le corrigé n'entraîne pas ce réseau, il dit comment
 NOTEBOOKS = ("convolution.ipynb", "classification.ipynb", "test_model.ipynb")
@@ -343,10 +344,10 @@ FUITES_CONNUES = {
     # Une simple découpe, parmi des lignes que l'énoncé donne déjà, en désordre.
     ("convolution.ipynb", "figures.py"),
     ("convolution.ipynb", "preparation.py"),
-    ("deux_convolutions.ipynb", "verification.py"),
-    ("passage_echelle.ipynb", "verification.py"),
+    ("deux_convolutions.ipynb", "labo3.py"),
+    ("passage_echelle.ipynb", "labo8.py"),
     ("preparation_hm.ipynb", "hm.py"),
-    ("transfer_learning.ipynb", "verification.py"),
+    ("transfer_learning.ipynb", "labo6.py"),
 }
 
 
@@ -434,7 +435,7 @@ HASARD = SimpleNamespace(
 
 
 def evaluer(reseau, jeu=slice(None)):
-    return verification.mesurer(reseau, ECHELLE["X_test"][jeu], ETIQUETTES[jeu])
+    return labo1.mesurer(reseau, ECHELLE["X_test"][jeu], ETIQUETTES[jeu])
 
 
 EVALUATION = {
@@ -538,7 +539,7 @@ CAS = [
     ("q5", {**EVALUATION, "evaluation": [0.3, 91.2]}, "précision dans [0, 1]"),
     ("ordre1", {"modele": SimpleNamespace(predict=HASARD.predict), "reseauNeurone1Convolution": HASARD}, None),
     ("ordre1", {"modele": HASARD, "reseauNeurone1Convolution": HASARD}, "le réseau d'origine lui-même"),
-    ("ordre1", {"modele": verification.ReseauConstant([0.1] * 10), "reseauNeurone1Convolution": HASARD}, "chargés ?"),
+    ("ordre1", {"modele": labo1.ReseauConstant([0.1] * 10), "reseauNeurone1Convolution": HASARD}, "chargés ?"),
     ("q6", {"normalize_pixels": normalize_pixels}, None),
     ("q6", {"normalize_pixels": lambda i: normalize_pixels(i).ravel()}, None),  # comme l'énoncé
     ("q6", {"normalize_pixels": lambda i: 1 - normalize_pixels(i)}, "le fond reste clair"),

@@ -123,6 +123,7 @@ def test_tout_ce_qui_finit_mal_est_survecu_et_dit(
         ("!pip install keras\n!rm -rf /", "commande système"),
         ("from google.colab import files\nfiles.upload()", "Colab"),
         ("drive.mount('/content/drive')", "Drive"),
+        ("if COLAB:\n    drive.mount('/content/drive')", None),
         ("chemin = filedialog.askopenfilename()", "fenêtre"),
         ("while True:\n    if fini():\n        break", None),
         ("model.fit(x, y)\nprint('exit()')", None),
@@ -390,6 +391,16 @@ def convoluer(image, filtre, pas=1):
     return (vues * filtre).sum(axis=(2, 3))"""
 
 
+# Après la question, récrire ce qui a été mis de côté : un refus ôté, des résultats inventés.
+FORGER = """import glob, json
+fiches = glob.glob("/tmp/**/o/v/*/q1/fiche.json", recursive=True)
+invention = {"genre": "valeur", "valeur": "juste"}
+for fiche in fiches:
+    with open(fiche, "w") as sortie:
+        json.dump({"convoluer": {"genre": "fonction", "appels": [invention] * 9}}, sortie)
+assert fiches"""
+
+
 @pytest.mark.parametrize(
     ("reponse", "etat"),
     [(REPONSES, "juste"), (REPONSES + " + 1", "faux"), ("convoluer = 3", "faux")],
@@ -398,7 +409,8 @@ def convoluer(image, filtre, pas=1):
 def test_les_questions_sont_posees_de_nouveau_par_nous(
     tmp_path, petites_donnees, trousse, reponse, etat
 ):
-    cellules = [(TRICHE, []), (reponse, []), ('verifier("q1")', []), ("convoluer = None", [])]
+    fin = FORGER if "+ 1" in reponse else "convoluer = None"
+    cellules = [(TRICHE, []), (reponse, []), ('verifier("q1")', []), (fin, [])]
     dossier = tmp_path / "r"
     remises.ecrire(dossier / "analyse_image" / "classification.ipynb", remises.notebook(cellules))
     bilan = execution.executer(

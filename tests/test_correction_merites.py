@@ -70,6 +70,15 @@ def test_ce_qui_precede_l_erreur_d_une_cellule_a_tourne(eleve, tmp_path):
     assert "« afficher » n'existe pas" in bulletin.diagnostic[0]
 
 
+def test_un_entrainement_interrompu_compte_pour_ses_epoques(eleve, tmp_path):
+    arret = remises.traceback(nom="KeyboardInterrupt", valeur="")
+    quatre = remises.flux("".join(remises.EPOQUES.splitlines(keepends=True)[:8]) + "Epoch 5/10\n")
+    faites = cellules(sorties={5: [quatre, arret]})[:-1]  # sans le réseau à quatre convolutions
+    bulletin = noter(remises.remise(eleve, remises.notebook(faites)), tmp_path)
+    assert parts(bulletin)["epoques"] == pytest.approx(0.4)
+    assert "interrompue" in bulletin.diagnostic[0]
+
+
 @pytest.mark.parametrize("contenu", [b"", b"{}", remises.notebook([])])
 def test_un_notebook_sans_cellule_n_est_pas_a_sa_place(eleve, tmp_path, contenu):
     bulletin = noter(remises.remise(eleve, contenu), tmp_path)

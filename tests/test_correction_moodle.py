@@ -92,6 +92,22 @@ def test_le_zip_d_une_classe_est_une_classe(moodle, tmp_path):
     assert classe.feuille.name == "Notes-Labo-77.csv" and classe.ecartees == []
 
 
+def test_le_zip_d_une_classe_ou_chacun_remet_un_zip(tmp_path):
+    travail = remises.remise(tmp_path / "labo")
+    classe = tmp_path / "classe"
+    for numero in (1, 2):
+        dossier = classe / MOODLE.format("Ana", numero, "")
+        dossier.mkdir(parents=True)
+        zipper(travail, dossier / "mon labo.zip")
+    trouvees = soumissions.trouver(zipper(classe, tmp_path / "c.zip"), tmp_path / "t").soumissions
+    assert [s.identifiant for s in trouvees] == ["1", "2"]
+    f = faits.etablir(trouvees[0].__dict__, tmp_path / "t" / "x")
+    assert (
+        f["notebooks"]["classification"]["dossier_juste"] and f["modeles"][0]["exact"] == "modele"
+    )
+    assert f["donnees"]["rendus"] == [] and f["photos"]["fichiers"]
+
+
 def test_aller_et_retour_avec_moodle(moodle, tmp_path):
     ecrire_feuille(moodle)
     sortie = tmp_path / "rapport"

@@ -506,7 +506,7 @@ def test_un_cache_complet_en_lecture_seule_suffit(en_cache, manifeste, monkeypat
     assert cache.ecrire_cache(manifeste, en_cache[0], cote=48, par_fragment=50)["repris"] == 5
 
 
-@pytest.mark.parametrize("reglage", [{"cote": 32}, {"qualite": 60}, {"graine": 1}])
+@pytest.mark.parametrize("reglage", [{"cote": 32}, {"par_fragment": 60}])
 def test_un_autre_cache_n_est_jamais_ecrase(en_cache, manifeste, reglage):
     avant = contenu(en_cache[0])
     with pytest.raises(DonneesInvalides, match=next(iter(reglage))):
@@ -561,7 +561,7 @@ def index():
 
 def test_les_voisins_sont_les_plus_grands_cosinus(index):
     requetes = np.random.default_rng(1).normal(size=(23, 16))
-    rangs, cosinus = index.voisins(requetes, k=7, bloc=10)
+    rangs, cosinus = index.voisins(requetes, k=7)
     tous = (requetes / np.linalg.norm(requetes, axis=1, keepdims=True)) @ index.vecteurs.T
     attendus = np.argsort(-tous, axis=1)[:, :7]
     assert np.array_equal(rangs, attendus)

@@ -63,8 +63,10 @@ VETEMENTS = {
     **dict.fromkeys(("t-shirt", "longsleeve", "shirt", "outwear"), "topwear"),
 }
 HORS_SUJET = "hors des trois classes"
+JEUX_PUBLIES = {"apprentissage": None, "test": "test", "train": None, "validation": "test"}
 PLAN = "images/<id>.jpg, et styles/<id>.json ou styles.csv"
 FICHE_MAX = 2 * 2**20  # octets ; les vraies fiches en font une dizaine de milliers
+CLES = [f"data.{cle}.typeName" for cle in ("masterCategory", "subCategory", "articleType")]
 
 
 # --- Ce que tout manifeste partage ----------------------------------------------------------------
@@ -106,36 +108,32 @@ def _lire_json(chemin):
     except (OSError, ValueError, RecursionError) as erreur:
         raise _Anomalie("JSON illisible", str(erreur)[:120]) from erreur
     valeurs = []
-    for cles in (
-        ("data", "id"),
-        ("data", "masterCategory", "typeName"),
-        ("data", "subCategory", "typeName"),
-        ("data", "articleType", "typeName"),
-    ):
+    for cle in ("data.id", *CLES):
         valeur = fiche
-        for cle in cles:
-            valeur = valeur.get(cle) if isinstance(valeur, dict) else None
+        for nom in cle.split("."):
+            valeur = valeur.get(nom) if isinstance(valeur, dict) else None
         if not isinstance(valeur, (str, int, float)) or valeur == "":
-            raise _Anomalie("clé manquante", ".".join(cles))
+            raise _Anomalie("clé manquante", cle)
         valeurs.append(str(valeur))
     return valeurs
 
 
 def _lire_csv(chemin):
-    """Donne (origine, fonction qui rend les quatre textes) de chaque ligne ; un texte manquant vaut "".
+    """Rend {origine: les quatre textes d'une ligne} ; un texte manquant vaut "".
 
     La dernière colonne (le nom du produit) contient parfois des virgules sans guillemets : on ne
-    lit que les colonnes qui la précèdent, et rien n'est perdu. Lève `DonneesInvalides`.
+    lit que les colonnes qui la précèdent. Lève `DonneesInvalides`.
     """
     attendues = ("id", "masterCategory", "subCategory", "articleType")
     entete = lire_entete(chemin, attendues, "reprenez le fichier styles.csv du jeu de Kaggle.")
-    rangs = [entete.index(nom) for nom in attendues]
+    rangs, produits = [entete.index(nom) for nom in attendues], {}
     with open(chemin, encoding="utf-8-sig", errors="replace") as fichier:
-        next(fichier, None)
+        next(fichier)
         for numero, ligne in enumerate(fichier, start=2):
             valeurs = ligne.split(",", max(rangs) + 1) + [""] * len(entete)
             valeurs = [valeurs[rang].strip().strip('"') for rang in rangs]
-            yield f"styles.csv, ligne {numero}", lambda valeurs=valeurs: valeurs
+            produits[f"styles.csv, ligne {numero}"] = valeurs
+    return produits
 
 
 def _produit(valeurs, images, deja_vus):
@@ -167,16 +165,15 @@ def _exiger(present, dossier, nom):
         refuser_fichier(dossier, f"un dossier sans « {nom} »", PLAN, remede)
 
 
-def _manifeste(dossier, fiches):
-    """`fiches` : suite de (origine, fonction qui rend les quatre textes) → (manifeste, anomalies)."""
+def _manifeste(dossier, origines, lire):
+    """Rend (manifeste, anomalies) ; `lire(origine)` rend les quatre textes d'une fiche."""
     _exiger((dossier / "images").is_dir(), dossier, "images")
-    noms = sorted(entree.name for entree in os.scandir(dossier / "images"))
-    decoupes = ((nom, *os.path.splitext(nom)) for nom in noms)
-    images = {debut: nom for nom, debut, suffixe in decoupes if suffixe.lower() in EXTENSIONS}
+    noms = [n for n in sorted(os.listdir(dossier / "images")) if n.lower().endswith(EXTENSIONS)]
+    images = {os.path.splitext(nom)[0]: nom for nom in noms}
     lignes, anomalies, deja_vus = [], parasites(dossier), set()
-    for origine, lire in fiches:
+    for origine in origines:
         try:
-            nom, *reste = _produit(lire(), images, deja_vus)
+            nom, *reste = _produit(lire(origine), images, deja_vus)
             lignes.append((str(dossier / "images" / nom), *reste))
         except _Anomalie as anomalie:
             anomalies.append((origine, *anomalie.args))
@@ -192,13 +189,11 @@ def manifeste_json(dossier):
     """
     dossier = Path(dossier)
     _exiger((dossier / "styles").is_dir(), dossier, "styles")
-    noms = sorted(entree.name for entree in os.scandir(dossier / "styles"))
+    noms = sorted(os.listdir(dossier / "styles"))
     noms = [nom for nom in noms if nom.endswith(".json") and not est_parasite(nom)]
-    suite = (
-        (nom, lambda nom=nom: _lire_json(dossier / "styles" / nom))
-        for nom in tqdm(noms, "fiches JSON")
+    return _manifeste(
+        dossier, tqdm(noms, "fiches JSON"), lambda nom: _lire_json(dossier / "styles" / nom)
     )
-    return _manifeste(dossier, suite)
 
 
 def manifeste_csv(dossier):
@@ -206,7 +201,8 @@ def manifeste_csv(dossier):
     dossier = Path(dossier)
     chemin = trouver_csv("styles.csv", [dossier] if dossier.is_dir() else [])
     _exiger(chemin, dossier, "styles.csv")
-    return _manifeste(dossier, _lire_csv(chemin))
+    produits = _lire_csv(chemin)
+    return _manifeste(dossier, produits, produits.get)
 
 
 def manifeste_dossiers(dossier, classes=VETEMENTS):
@@ -216,17 +212,13 @@ def manifeste_dossiers(dossier, classes=VETEMENTS):
     (« train », « apprentissage ») attend `repartir`. Lève `DonneesInvalides` s'il ne reste aucune photo.
     """
     lignes, anomalies = [], parasites(dossier)
-    for chemin in sorted(Path(dossier).glob("*/*/*")):
-        jeu, article, nom = chemin.parts[-3:]
-        if jeu not in ("train", "apprentissage", "validation", "test") or not chemin.is_file():
-            continue
-        if est_parasite(article) or est_parasite(nom):
-            continue  # déjà compté
-        if article not in classes:
-            anomalies.append((str(chemin), HORS_SUJET, article))
-            continue
-        split = None if jeu in ("train", "apprentissage") else "test"
-        lignes.append((str(chemin), chemin.stem, classes[article], article, split))
+    for jeu, split in JEUX_PUBLIES.items():
+        for chemin in fichiers_sous(Path(dossier) / jeu):
+            article = chemin.parent.name
+            if article in classes:
+                lignes.append((str(chemin), chemin.stem, classes[article], article, split))
+            else:
+                anomalies.append((str(chemin), HORS_SUJET, article))
     attendu = f"train/<article>/<photo>, l'article étant {', '.join(classes)}"
     return non_vide(tableau(lignes), tableau(anomalies, ANOMALIES), dossier, attendu)
 
@@ -236,19 +228,18 @@ def manifeste_classes(dossier, classes):
 
     `classes` : dossier → classe ; les autres dossiers sont laissés. Lève `DonneesInvalides` si l'un n'a pas de photo.
     """
-    dossier, lignes = Path(dossier), []
-    for article, classe in classes.items():
-        photos = [c for c in fichiers_sous(dossier / article) if c.suffix.lower() in EXTENSIONS]
-        lignes += [(str(chemin), chemin.stem, classe, article, None) for chemin in photos]
-    absents = sorted(set(classes) - {article for *_, article, _ in lignes})
-    if absents:
+    photos = {}
+    for article in classes:
+        fichiers = fichiers_sous(Path(dossier) / article)
+        photos[article] = [chemin for chemin in fichiers if chemin.suffix.lower() in EXTENSIONS]
+    if absents := [article for article in classes if not photos[article]]:
         refuser_fichier(
             dossier,
             f"pas de photo dans {', '.join(absents)}",
             f"les dossiers {', '.join(classes)}",
             "ajoutez ce qui manque, de la même archive, ou renommez ce dossier : le labo fera le sien.",
         )
-    return tableau(lignes)
+    return tableau([(str(c), c.stem, classes[a], a, None) for a in classes for c in photos[a]])
 
 
 # --- Répartir, équilibrer -------------------------------------------------------------------------
@@ -259,42 +250,35 @@ def equilibrer(manifeste, graine=13):
 
     Le tirage ne dépend que de la graine et de l'ensemble des lignes, pas de leur ordre.
     """
-    ordonne = manifeste.sort_values("path")
-    minimum = int(ordonne["class"].value_counts().min()) if len(ordonne) else 0
-    tirage = ordonne.groupby("class").sample(n=minimum, random_state=graine)
-    return tirage.sort_index()
+    classes = manifeste.sort_values("path").groupby("class")
+    return classes.sample(n=classes.size().min(), random_state=graine).sort_index()
 
 
 def repartir(manifeste, validation=0.15, test=0.15, graine=13, groupe=None):
     """Rend le manifeste avec `split` rempli : même proportion de chaque classe dans les trois jeux.
 
-    `groupe` : une colonne ; les lignes de même valeur vont du même côté. Par défaut, la colonne `pixels`
-    si elle est là (voir `empreintes`) : les copies d'une photo ne se séparent pas.
-    Les lignes dont `split` vaut déjà « test » le gardent, aucune autre ne l'y rejoint, et les copies
-    de ces photos sont retirées de l'apprentissage. Lève `ValueError` si les parts ne conviennent pas.
+    `groupe` : une colonne dont les lignes de même valeur vont du même côté ; par défaut `pixels`, si elle est
+    là (voir `empreintes`). S'il y a déjà des lignes « test », aucune autre ne les rejoint, et leurs copies
+    sont retirées. Lève `ValueError` si les parts ne conviennent pas.
     """
     if min(validation, test) < 0 or validation + test >= 1:
         raise ValueError(
             f"Parts impossibles : validation {validation}, test {test}. "
             "Attendu : deux nombres positifs dont la somme est inférieure à 1."
         )
-    resultat = manifeste.copy()
-    cle = groupe or ("pixels" if "pixels" in resultat else "path")
-    deja_test = resultat["split"] == "test"
-    if deja_test.any():
-        test = 0
-        resultat = resultat[deja_test | ~resultat[cle].isin(resultat.loc[deja_test, cle])].copy()
-        deja_test = resultat["split"] == "test"
-    groupes = resultat[~deja_test].sort_values("path").drop_duplicates(cle)
-    hasard = np.random.default_rng(graine)
-    cote = {}
+    cle = groupe or ("pixels" if "pixels" in manifeste else "path")
+    deja_test = manifeste["split"] == "test"
+    copies = manifeste[cle].isin(manifeste.loc[deja_test, cle]) & ~deja_test
+    groupes = manifeste[~deja_test & ~copies].sort_values("path").drop_duplicates(cle)
+    test = 0 if deja_test.any() else test
+    hasard, cote = np.random.default_rng(graine), {}
     for _, de_la_classe in groupes.groupby("class"):
         ordre = hasard.permutation(de_la_classe[cle].to_numpy())
         coupes = np.round(np.cumsum([validation, test]) * len(ordre)).astype(int)
         for jeu, part in zip(("validation", "test", "train"), np.split(ordre, coupes), strict=True):
             cote.update(dict.fromkeys(part, jeu))
-    resultat.loc[~deja_test, "split"] = resultat.loc[~deja_test, cle].map(cote)
-    return resultat
+    split = manifeste[cle].map(cote).where(~deja_test, "test")
+    return manifeste.assign(split=split)[~copies]
 
 
 # --- Où sont les données --------------------------------------------------------------------------
@@ -311,14 +295,14 @@ def obtenir_photos(en_ligne=True, jumeau=None):
     Dans l'ordre : le jeu de Kaggle s'il est dans les données ; les photos de vêtements CC0, déjà là ou (si
     `en_ligne`) téléchargées ; sinon le catalogue dessiné, `jumeau` s'il l'est déjà. Lève `DonneesInvalides`.
     """
-    nom = "catalogue" if jeux.trouver("catalogue") else "vetements"
-    if nom == "vetements":
+    if jeux.trouver("catalogue"):
+        nom, lire = "catalogue", manifeste_csv
+    else:
+        nom, lire = "vetements", manifeste_dossiers
         annoncer_autre_forme("styles.csv", dossiers_datas())
     dossier, source = jeux.obtenir(nom, en_ligne, lambda: jumeau or obtenir_jumeau())
     if (dossier / "styles").is_dir():
         lire = manifeste_json
-    else:
-        lire = manifeste_csv if nom == "catalogue" else manifeste_dossiers
     return *lire(dossier), source
 
 
@@ -329,8 +313,8 @@ def obtenir_vetements(en_ligne=True):
     """
     dossier, source = jeux.obtenir("vetements", en_ligne)
     if not (dossier / "styles").is_dir():
-        articles = [*VETEMENTS, "dress", "hat"]
-        return manifeste_dossiers(dossier, dict(zip(articles, articles, strict=True)))[0], source
+        articles = {article: article for article in (*VETEMENTS, "dress", "hat")}
+        return manifeste_dossiers(dossier, articles)[0], source
     manifeste = manifeste_json(dossier)[0]
     manifeste = manifeste[[etat_photo(chemin)[1] == "bon" for chemin in manifeste["path"]]]
     manifeste = manifeste.assign(**{"class": manifeste["article"]})

@@ -16,8 +16,7 @@ from IPython import get_ipython  # noqa: E402
 from outils import figures  # noqa: E402
 from outils.fichiers import Refus  # noqa: E402
 
-# Ce que TensorFlow écrit à chaque démarrage sur une machine sans carte graphique, et qui n'est
-# pas une erreur. Toute autre ligne est montrée.
+# Ce que TensorFlow écrit à chaque démarrage sans carte graphique, et qui n'est pas une erreur.
 BAVARDAGE = re.compile(
     r"^WARNING: All log messages before absl"
     r"|^[IW]\d{4} "
@@ -33,28 +32,25 @@ BAVARDAGE = re.compile(
 def sans_bavardage():
     """Retient ce qui s'écrit sur le descripteur 2, puis rend les lignes utiles (toutes, si erreur)."""
     sys.stderr.flush()
-    copie = os.dup(2)
-    complet = True
+    copie, tout = os.dup(2), True
     with tempfile.TemporaryFile() as tampon:
         os.dup2(tampon.fileno(), 2)
         try:
             yield
-            complet = False
+            tout = False
         finally:
             os.dup2(copie, 2)
             os.close(copie)
             tampon.seek(0)
-            lignes = tampon.read().decode(errors="replace").splitlines()
-            for ligne in lignes:
-                if complet or not BAVARDAGE.search(ligne):
+            for ligne in tampon.read().decode(errors="replace").splitlines():
+                if tout or not BAVARDAGE.search(ligne):
                     print(ligne, file=sys.stderr)
 
 
 def importer_keras(moteur="tensorflow"):
-    """Importe et rend Keras, calculant avec `moteur`, images (hauteur, largeur, canaux), float32.
+    """Importe et rend Keras réglé comme la série le veut, quels que soient KERAS_BACKEND et `keras.json`.
 
-    Ni la variable KERAS_BACKEND ni un vieux `keras.json` n'y changent rien. Lève `Refus` si Keras est déjà
-    importé avec un autre moteur : il n'en change plus.
+    Lève `Refus` si Keras est déjà importé avec un autre moteur : il n'en change plus.
     """
     os.environ["KERAS_BACKEND"] = moteur
     import keras
@@ -83,8 +79,7 @@ def regler_figures():
 def demarrer(graine=13, moteur="tensorflow"):
     """Importe TensorFlow et Keras, fixe les graines (Python, NumPy, TensorFlow) et dit les versions.
 
-    Keras calcule avec `moteur`, et les figures s'affichent dans le notebook, quels que soient les réglages
-    de la machine. La variable d'environnement `LABO_RAPIDE=1` fait tourner les labos en quelques secondes.
+    La variable d'environnement `LABO_RAPIDE=1` fait tourner les labos en quelques secondes.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with sans_bavardage():

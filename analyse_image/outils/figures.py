@@ -176,7 +176,8 @@ def dessiner_chaine(modele, titre=""):
         axe, x = axes[i // n], 1.5 * (i % n)
         _dessiner_couche(axe, x, *couche, cote_entree=couches[0][1][0])
         if i:
-            axe.annotate("", (x - 0.6, 0), (x - 0.92, 0), arrowprops={"arrowstyle": "->"})
+            fleche = {"arrowstyle": "->", "color": "0.35"}  # blanche, sinon, comme le fond
+            axe.annotate("", (x - 0.6, 0), (x - 0.92, 0), arrowprops=fleche)
     plt.gcf().supxlabel(note, fontsize=9, color="0.35")
     plt.suptitle(titre)
     formes = (f"{nom} {'×'.join(map(str, forme))}" for nom, forme, _ in couches)

@@ -8,7 +8,6 @@ l'effectif, c'est changer ou choisir des lignes ; aucun fichier ne bouge.
 import json
 import os
 import re
-import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -74,8 +73,7 @@ def chemin_photo(article_id):
 def lire_articles(dossier):
     """Rend `articles.csv` (25 colonnes), `article_id` et `product_code` en texte, zéros de tête gardés.
 
-    Lève `DonneesInvalides` si le fichier manque, n'est pas du CSV, a une ligne trop longue, ou n'a pas les
-    colonnes utiles.
+    Lève `DonneesInvalides` s'il manque, n'est pas du CSV, se décale, ou n'a pas les colonnes utiles.
     """
     dossier, attendu = Path(dossier), "articles.csv, 25 colonnes en UTF-8"
     remede = f"kaggle competitions download -c {CONCOURS} -f articles.csv, puis décompressez."
@@ -120,13 +118,11 @@ def lister_photos(dossier, dans=None):
 def joindre(articles, photos, dossier=""):
     """Rend (manifeste, anomalies) : une ligne par article qui a une photo.
 
-    `photos` : ensemble de chemins relatifs à `dossier`. Anomalies (path, reason, detail) : article sans
-    photo, photo sans article, identifiant en double ou invalide, article sans classe.
+    `photos` : ensemble de chemins relatifs à `dossier`.
     """
     sans_suffixe = {os.path.splitext(photo)[0]: photo for photo in sorted(photos)}  # .JPG, .jpeg…
     lignes, anomalies, prises = [], [], set()
-    colonnes = articles[COLONNES_UTILES].itertuples(index=False, name=None)
-    for numero, modele, genre, classe in colonnes:
+    for numero, modele, genre, classe in articles[COLONNES_UTILES].to_numpy():
         try:
             chemin = chemin_photo(numero)
         except ValueError:
@@ -159,31 +155,30 @@ def manifeste_hm(dossier):
 
     Lève `DonneesInvalides` s'il ne peut pas être lu, ou si aucun article n'a sa photo.
     """
-    return completer(
-        *joindre(lire_articles(dossier), lister_photos(dossier), str(dossier)), dossier
-    )
+    jointure = joindre(lire_articles(dossier), lister_photos(dossier), str(dossier))
+    return completer(*jointure, dossier)
 
 
 # --- Fusionner, réduire ---------------------------------------------------------------------------
 
 
-def fusionner_rares(manifeste, rares=RARES, vers="Accessories"):
-    """Rend le manifeste où les classes `rares` ont pris le nom `vers`."""
-    return manifeste.assign(**{"class": manifeste["class"].replace(dict.fromkeys(rares, vers))})
+def fusionner_rares(manifeste):
+    """Rend le manifeste où les classes `RARES` ont pris le nom « Accessories »."""
+    classes = manifeste["class"].replace(dict.fromkeys(RARES, "Accessories"))
+    return manifeste.assign(**{"class": classes})
 
 
 def sous_echantillonner(manifeste, maximum=5_000, classes=None, graine=13):
     """Tire au sort `maximum` lignes au plus dans chaque classe (`classes` : celles-là seulement).
 
-    Le tirage ne dépend que de la graine et de l'ensemble des lignes, pas de leur ordre ; les lignes
-    gardées restent dans l'ordre du manifeste.
+    Le tirage ne dépend que de la graine et de l'ensemble des lignes, pas de leur ordre.
     """
-    garder = []
+    choix = []
     for classe, lignes in manifeste.sort_values("path").groupby("class"):
         if len(lignes) > maximum and (classes is None or classe in classes):
             lignes = lignes.sample(n=maximum, random_state=graine)
-        garder += lignes.index.tolist()
-    return manifeste.loc[sorted(garder)]
+        choix.append(lignes)
+    return pd.concat(choix).sort_index()
 
 
 # --- Où sont les données --------------------------------------------------------------------------
@@ -198,12 +193,12 @@ def verifier_acces_kaggle(dossier=None):
     cle = Path(dossier) / "kaggle.json"
     if not cle.is_file():
         return "Pas de clé : posez kaggle.json dans le dossier .kaggle de votre dossier personnel."
-    droits = stat.S_IMODE(cle.stat().st_mode)
+    droits = cle.stat().st_mode & 0o777
     if os.name == "posix" and droits & 0o077:
         return f"Clé lisible par d'autres (droits {droits:o}) : chmod 600 ~/.kaggle/kaggle.json"
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, LookupError, TypeError):
         contenu = json.loads(cle.read_text(encoding="utf-8"))
-        if all(isinstance(contenu[nom], str) and contenu[nom] for nom in ("username", "key")):
+        if contenu["username"] and contenu["key"]:
             return "Clé en place, lisible de vous seul."
     return "kaggle.json est abîmé : refaites un jeton (Settings → API), et remplacez le fichier."
 
@@ -211,8 +206,8 @@ def verifier_acces_kaggle(dossier=None):
 def obtenir_hm(dossier=None, n=6_000, largeur=240):
     """Rend (dossier, source) du catalogue : le vrai s'il est dans les données, sinon un jumeau dessiné.
 
-    Le jumeau (vraie forme, `n` articles) est écrit dans `dossier`, par défaut celui des données, s'il y
-    manque. La source est affichée. Lève `DonneesInvalides` si le vrai catalogue ne peut pas être lu.
+    Le jumeau, de `n` articles, est dans `dossier`, par défaut celui des données. La source est affichée.
+    Lève `DonneesInvalides` si le vrai catalogue ne peut pas être lu.
     """
 
     def dessiner():

@@ -191,10 +191,8 @@ def extraire(archive, destination, jeu):
                 cible.write_bytes(octets)
                 comptes[photo[1].split("/")[0]] += 1
             if any(comptes[dossier] < n for dossier, n in jeu.minimum.items()):
-                photos = ", ".join(
-                    f"{d} {comptes[d]} photos sur {n}" for d, n in jeu.minimum.items()
-                )
-                raise ValueError(f"qui n'est pas la bonne, ou incomplète : {photos}")
+                trouvees = [f"{d} {comptes[d]} photos sur {n}" for d, n in jeu.minimum.items()]
+                raise ValueError(f"qui n'est pas la bonne, ou incomplète : {', '.join(trouvees)}")
             return dict(comptes)
     except ILLISIBLE as erreur:
         faute = f"abîmée, coupée ou d'un autre format ({erreur})"

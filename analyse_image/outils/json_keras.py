@@ -12,15 +12,8 @@ AJOUTS_DE_KERAS |= {"oov_method": "floormod", "native_serialization_platforms": 
 
 
 def _sans_ajouts(config):
-    if isinstance(config, list):
-        return [_sans_ajouts(valeur) for valeur in config]
-    if not isinstance(config, dict):
-        return config
-    return {
-        cle: _sans_ajouts(valeur)
-        for cle, valeur in config.items()
-        if cle not in AJOUTS_DE_KERAS or valeur != AJOUTS_DE_KERAS[cle]
-    }
+    ajouts = AJOUTS_DE_KERAS.items()
+    return {cle: valeur for cle, valeur in config.items() if (cle, valeur) not in ajouts}
 
 
 def json_pour_keras_anterieur(texte):
@@ -29,27 +22,23 @@ def json_pour_keras_anterieur(texte):
     Les réglages récents restés à leur valeur par défaut sont ôtés ; les autres, jamais. Un indicateur
     d'encodage (BOM) en tête est admis. Lève `ValueError` si le texte n'est pas du JSON.
     """
-    config = _sans_ajouts(json.loads(texte.removeprefix("\ufeff")))
+    config = json.loads(texte.removeprefix("\ufeff"), object_hook=_sans_ajouts)
     return json.dumps(config, indent=1, ensure_ascii=False)
 
 
 def lire_json(fichier):
-    """Architecture (JSON) que porte un fichier `.json` ou `.keras`, et version de Keras (ou « ? »)."""
+    """Architecture (dict) que porte un fichier `.json` ou `.keras`, et version de Keras (ou « ? »)."""
     if fichier.suffix == ".keras":
         with zipfile.ZipFile(fichier) as archive:
-            return archive.read("config.json").decode(), _version(
-                archive.read("metadata.json").decode()
-            )
-    texte = fichier.read_text(encoding="utf-8-sig")
-    return texte, _version(texte)
-
-
-def _version(texte):
-    contenu = json.loads(texte)
-    if isinstance(contenu, dict) and "keras_version" in contenu:
-        return str(contenu["keras_version"])
+            texte, infos = (archive.read(n).decode() for n in ("config.json", "metadata.json"))
+    else:
+        texte = infos = fichier.read_text(encoding="utf-8-sig")
+    config, infos = json.loads(json_pour_keras_anterieur(texte)), json.loads(infos)
+    if not isinstance(config, dict):
+        raise ValueError("autre chose")
     # `to_json` ne dit pas la version ; ces réglages datent.
-    return "3.15 ou plus récent" if any(f'"{cle}"' in texte for cle in AJOUTS_RECENTS) else "?"
+    recent = any(f'"{cle}"' in texte for cle in AJOUTS_RECENTS)
+    return config, str(infos.get("keras_version", "3.15 ou plus récent" if recent else "?"))
 
 
 def alleger_fichier(fichier):

@@ -24,11 +24,10 @@ def parasites(dossier):
     """Les (chemin, `PARASITE`, "") des fichiers et dossiers que le système a laissés sous `dossier`."""
     trouves = []
     for racine, sous_dossiers, noms in os.walk(dossier):
-        trouves += [
-            os.path.join(racine, nom) for nom in [*sous_dossiers, *noms] if est_parasite(nom)
-        ]
-        sous_dossiers[:] = [nom for nom in sous_dossiers if not est_parasite(nom)]
-    return [(chemin, PARASITE, "") for chemin in sorted(trouves)]
+        laisses = {nom for nom in (*sous_dossiers, *noms) if est_parasite(nom)}
+        trouves += [(os.path.join(racine, nom), PARASITE, "") for nom in laisses]
+        sous_dossiers[:] = set(sous_dossiers) - laisses
+    return sorted(trouves)
 
 
 def en_parallele(fonction, valeurs, titre):
@@ -73,11 +72,7 @@ def _empreinte(chemin):
 
 
 def empreintes(chemins):
-    """Une empreinte (texte) par photo, ou None si elle est illisible.
-
-    Deux photos ont la même si, et seulement si, leurs pixels sont les mêmes, quels que soient le nom, la
-    date ou les métadonnées du fichier.
-    """
+    """Une empreinte (texte) par photo, la même si les pixels sont les mêmes ; None si elle est illisible."""
     return en_parallele(_empreinte, list(chemins), "empreintes")
 
 
@@ -94,7 +89,7 @@ def lire_images(chemins, cote=64):
 
 
 def mesurer_photos(chemins):
-    """Tableau (path, width, height, bytes) : lit les en-têtes seulement ; dimensions manquantes si illisible."""
+    """Tableau (path, width, height, bytes), d'après les en-têtes ; dimensions manquantes si illisible."""
     lignes = []
     for chemin in chemins:
         try:
@@ -110,7 +105,7 @@ def ecrire_arborescence(manifeste, dossier):
     """Range les photos dans `dossier/<split>/<class>/`, par lien physique ; rend leur nombre.
 
     Un lien physique ne prend pas de place : c'est un second nom du même fichier (une copie, là où il n'y en a
-    pas). Les originaux restent où ils sont. Lève `FileExistsError` si `dossier` existe et n'est pas vide.
+    pas). Lève `FileExistsError` si `dossier` existe et n'est pas vide.
     """
     if set(manifeste["split"]) - set(JEUX):
         raise ValueError("Certaines lignes n'ont pas de jeu : appelez d'abord `repartir`.")

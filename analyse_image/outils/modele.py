@@ -6,7 +6,7 @@ import json
 import platform
 import warnings
 import zipfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from outils.fichiers import RACINE, Refus, ecriture_atomique
@@ -42,13 +42,13 @@ def modele_present(dossier, nom="modele"):
     return json_.is_file() and poids.is_file()
 
 
-def dossier_du_modele(nom="modele", racine=RACINE):
+def dossier_du_modele(racine=RACINE):
     """Dossier de votre modèle : `modele/`, ou `analyse_image/modele/`, où écrivent les cellules de l'énoncé.
 
     Si un modèle est dans les deux, le plus récent ; s'il n'y en a pas, `modele/`.
     """
     dossiers = [racine / "modele", racine / "analyse_image" / "modele"]
-    poids = [fichiers_du_modele(d, nom)[1] for d in dossiers if modele_present(d, nom)]
+    poids = [fichiers_du_modele(dossier)[1] for dossier in dossiers if modele_present(dossier)]
     return max(poids, key=lambda p: p.stat().st_mtime).parent if poids else dossiers[0]
 
 
@@ -85,8 +85,8 @@ def sauvegarder_modele(
     `entree` : le contrat d'entrée, `ENTREE_GRISE` ou `ENTREE_COULEUR` (la forme est celle du réseau).
     `complet` : un nom, pour écrire aussi le modèle en un seul fichier, `.keras` et `.h5` (ancien format).
     `mesures` : ce qu'on veut garder avec le modèle, par exemple `precision_test=0.91`.
-    La fiche porte aussi les classes et les versions. Tout se relit avec Keras 3.13 et plus récent. Lève
-    `ModeleInvalide` si le nombre de classes n'est pas celui des sorties, `OSError` si l'on ne peut écrire.
+    Tout se relit avec Keras 3.13 et plus récent. Lève `ModeleInvalide` si le nombre de classes n'est pas
+    celui des sorties, `OSError` si l'on ne peut écrire.
     """
     import keras
 
@@ -96,26 +96,30 @@ def sauvegarder_modele(
     copie = type(modele).from_config(modele.get_config())
     copie.set_weights(modele.get_weights())
     json_, poids, _ = fichiers = fichiers_du_modele(dossier, nom)
-    with ExitStack() as pile:
-        p_json, p_poids, p_fiche = (pile.enter_context(ecriture_atomique(c)) for c in fichiers)
+    contenu = {
+        "classes": list(classes),
+        "entree": {"forme": list(modele.input_shape[1:]), **entree},
+        "parametres": modele.count_params(),
+        "mesures": mesures,
+        "versions": {"keras": keras.__version__, "python": platform.python_version()},
+        "date": datetime.date.today().isoformat(),
+    }
+    with ExitStack() as pile:  # tous les fichiers, ou aucun
+
+        def ouvrir(chemin):
+            return pile.enter_context(ecriture_atomique(chemin))
+
+        p_json, p_poids, p_fiche = map(ouvrir, fichiers)
         # La version, que `to_json` ne dit pas : un autre Keras qui ne saurait relire ce réseau la nommera.
         texte = json.dumps(json.loads(copie.to_json()) | {"keras_version": keras.__version__})
         p_json.write_text(json_pour_keras_anterieur(texte), encoding="utf-8")
         copie.save_weights(p_poids)
         for suffixe in (".keras", ".h5") if complet else ():
-            fichier = pile.enter_context(ecriture_atomique(Path(dossier) / f"{complet}{suffixe}"))
+            fichier = ouvrir(Path(dossier) / f"{complet}{suffixe}")
             with _muet():
                 copie.save(fichier)
             alleger_fichier(fichier)
-        contenu = {
-            "classes": list(classes),
-            "entree": {"forme": list(modele.input_shape[1:]), **entree},
-            "parametres": modele.count_params(),
-            "mesures": mesures,
-            "versions": {"keras": keras.__version__, "python": platform.python_version()},
-            "date": datetime.date.today().isoformat(),
-            "sha256": {json_.name: _somme(p_json), poids.name: _somme(p_poids)},
-        }
+        contenu["sha256"] = {json_.name: _somme(p_json), poids.name: _somme(p_poids)}
         ecrire_fiche(p_fiche, contenu)
     return fichiers
 
@@ -139,26 +143,22 @@ def lire_fiche(dossier, nom="modele"):
     json_, poids, fiche = fichiers_du_modele(dossier, nom)
     if not fiche.is_file():
         return {}
-    try:
+    with suppress(ValueError, KeyError, TypeError):
         contenu = json.loads(fiche.read_text(encoding="utf-8"))
-        a_jour = contenu["sha256"] == {c.name: _somme(c) for c in (json_, poids)}
-    except (ValueError, KeyError, TypeError):
-        a_jour = False
-    if not a_jour:
-        warnings.warn(
-            f"« {fiche.name} » ne décrit pas les fichiers présents (modèle réécrit depuis ?) : fiche ignorée.",
-            stacklevel=2,
-        )
-        return {}
-    return contenu
+        if contenu["sha256"] == {c.name: _somme(c) for c in (json_, poids)}:
+            return contenu
+    warnings.warn(
+        f"« {fiche.name} » ne décrit pas les fichiers présents (modèle réécrit depuis ?) : fiche ignorée.",
+        stacklevel=2,
+    )
+    return {}
 
 
 def charger_modele(dossier, nom="modele"):
     """Rend le réseau Keras (non compilé) écrit dans `dossier` par `sauvegarder_modele` ou par l'énoncé.
 
-    `dossier` peut aussi être un modèle en un seul fichier, `.keras`. Keras 3.13 et plus récent.
-    Lève `ModeleInvalide`, avec un message en français : fichier absent, JSON abîmé, modèle de Keras 2,
-    poids tronqués ou d'un autre réseau. Le code Python caché dans un modèle (couche Lambda) est refusé.
+    `dossier` peut aussi être un modèle en un seul fichier, `.keras`. Lève `ModeleInvalide` : fichier absent,
+    JSON abîmé, modèle de Keras 2, poids tronqués ou d'un autre réseau, code Python caché (couche Lambda).
     """
     json_, poids, _ = fichiers_du_modele(dossier, nom)
     if Path(dossier).suffix == ".keras":
@@ -199,13 +199,12 @@ def _reconstruire(fichier):
     attendu = "la description d'un réseau, écrite par modele.to_json()"
     remede = "sauvegardez de nouveau le modèle"
     try:
-        texte, version = lire_json(fichier)
-        config = json.loads(json_pour_keras_anterieur(texte))
+        config, version = lire_json(fichier)
     except (ValueError, OSError, KeyError, zipfile.BadZipFile) as erreur:
         raise ModeleInvalide(sujet, _en_une_ligne(erreur), attendu, remede) from erreur
-    if not isinstance(config, dict) or "class_name" not in config:
-        seule = isinstance(config, dict) and "layers" in config
-        trouve = "la configuration seule, écrite par get_config()" if seule else "autre chose"
+    if "class_name" not in config:
+        seule = "la configuration seule, écrite par get_config()"
+        trouve = seule if "layers" in config else "autre chose"
         raise ModeleInvalide(sujet, trouve, attendu, f"{remede} avec to_json()")
     try:
         if version.startswith(("1.", "2.")):

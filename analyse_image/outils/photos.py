@@ -4,6 +4,7 @@ import difflib
 import io
 import os
 import warnings
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -106,13 +107,15 @@ def _refuser_inconnu(octets, nom, annonces):
 # --- Des octets, d'où qu'ils viennent --------------------------------------------------------------
 
 
+@cache
 def formats_lisibles(formats=FORMATS):
     """Ceux de ces formats que le Pillow installé sait lire (AVIF : à partir de la version 11.3)."""
     Image.init()
     connus = [f for f in formats if f in Image.OPEN]
-    return [f for f in connus if f not in ("AVIF", "WEBP") or features.check(f.lower())]
+    return tuple(f for f in connus if f not in ("AVIF", "WEBP") or features.check(f.lower()))
 
 
+@cache
 def _annonces(formats):
     return ", ".join(f for f in formats_lisibles(formats) if f != "DIB").replace("WEBP", "WebP")
 

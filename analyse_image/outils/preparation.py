@@ -80,8 +80,6 @@ def preparer_couleur(source, cote=64):
 
 # --- Selon le contrat d'un modèle ----------------------------------------------------------------------
 
-PREPARATIONS = ("preparer_photo", "preparer_couleur", "load_and_preprocess_image")
-
 
 def maximum(contrat):
     """Valeur d'un pixel blanc dans ce contrat d'entrée : 1 ou 255."""
@@ -92,13 +90,13 @@ def maximum(contrat):
 def preparer(source, contrat):
     """Prépare une photo selon le contrat d'entrée d'un modèle (« entree » de sa fiche) : `Preparation`.
 
-    `contrat` : `forme` (hauteur, largeur, canaux), `preparation` (un nom de `PREPARATIONS`) et `maximum`
-    (1 ou 255, valeur du blanc). Lève `PhotoIllisible` ; `ValueError` pour un contrat que ce module ne
-    sait pas tenir.
+    `contrat` : `forme` (hauteur, largeur, canaux), `preparation` (le nom d'une des fonctions d'ici) et
+    `maximum` (1 ou 255, valeur du blanc). Lève `PhotoIllisible`, ou `Refus` pour un contrat intenable.
     """
     nom, (cote, largeur, canaux) = contrat["preparation"], contrat["forme"]
-    attendus = (3, cote) if nom == "preparer_couleur" else (1, COTE_ENTREE)
-    if nom not in PREPARATIONS or (canaux, cote) != attendus or largeur != cote:
+    formes = {"preparer_couleur": (cote, cote, 3)}
+    formes |= dict.fromkeys(("preparer_photo", "load_and_preprocess_image"), (28, 28, 1))
+    if formes.get(nom) != (cote, largeur, canaux):
         raise Refus(
             "Le contrat d'entrée de ce modèle ne peut pas être tenu : aucune préparation ne le donne.",
             f"{cote} × {largeur} × {canaux} par « {nom} »",
@@ -107,14 +105,12 @@ def preparer(source, contrat):
         )
     if nom == "preparer_photo":
         preparation = analyser_photo(source)
-    else:
-        photo = ouvrir_photo(source)
-        if nom == "preparer_couleur":
-            entree = preparer_couleur(photo, cote)
-        else:  # la recette de l'énoncé, sur une photo remise droite et posée sur blanc
-            reduite = resize_with_aspect_ratio(sur_blanc(photo).convert("L"), 20)
-            entree = normalize_pixels(create_centered_image(reduite, cote))[None, ..., None]
-        preparation = Preparation(entree)
+    elif nom == "preparer_couleur":
+        preparation = Preparation(preparer_couleur(source, cote))
+    else:  # la recette de l'énoncé, sur une photo remise droite et posée sur blanc
+        gris = sur_blanc(ouvrir_photo(source)).convert("L")
+        centree = create_centered_image(resize_with_aspect_ratio(gris, 20), cote)
+        preparation = Preparation(normalize_pixels(centree)[None, ..., None])
     preparation.entree = preparation.entree * np.float32(maximum(contrat))
     return preparation
 
@@ -161,7 +157,10 @@ def analyser_photo(source):
     photo = ouvrir_photo(source)
     boite = (0, 0, *photo.size)
     for _ in range(3):  # un petit vêtement se détoure mieux de près
-        rvb, alpha = _poser(photo.crop(boite))
+        vue = photo.crop(boite)
+        vue.thumbnail((COTE_DETOURAGE, COTE_DETOURAGE), Image.Resampling.BOX)
+        rvb = np.asarray(sur_blanc(vue))
+        alpha = None if vue.mode == "RGB" else np.asarray(vue.getchannel("A"))
         _refuser_unie(rvb, alpha, source)
         saillance, masque = _separer(rvb, alpha)
         plus_pres = _resserrer(boite, masque)
@@ -176,9 +175,9 @@ def analyser_photo(source):
     entree = _vers_entree(rvb, masque)
     etapes = {
         "photo": photo,
-        "ce qui ressort": _en_image(saillance),
+        "ce qui ressort": Image.fromarray(np.round(saillance * 255).astype(np.uint8)),
         "vêtement détouré": Image.fromarray(np.where(masque[..., None], rvb, 255).astype(np.uint8)),
-        "entrée du réseau": _en_image(entree[0, :, :, 0]),
+        "entrée du réseau": Image.fromarray(np.round(entree[0, ..., 0] * 255).astype(np.uint8)),
     }
     return Preparation(entree, etapes, avertissements, part)
 
@@ -187,12 +186,9 @@ def _separer(rvb, alpha):
     """Rend (saillance 0–1, masque booléen) : la transparence si elle détoure, sinon le contraste au fond."""
     if alpha is not None:
         opaque = alpha > alpha.max() / 2  # une image à demi transparente garde son détourage
-        lignes, colonnes = np.flatnonzero(opaque.any(axis=1)), np.flatnonzero(opaque.any(axis=0))
+        x, y, w, h = cv2.boundingRect(opaque.astype(np.uint8))
         # Une photo rectangulaire à coins arrondis n'est pas un détourage.
-        if (
-            opaque.mean() < 0.97
-            and opaque[lignes[0] : lignes[-1] + 1, colonnes[0] : colonnes[-1] + 1].mean() < 0.97
-        ):
+        if opaque.mean() < 0.97 and opaque[y : y + h, x : x + w].mean() < 0.97:
             return alpha.astype(np.float32) / 255, _nettoyer(opaque)
     # Une marge de la couleur du bord : un vêtement qui frôle le bord ne passe pas pour du fond.
     marge = round(0.06 * max(rvb.shape))
@@ -212,7 +208,7 @@ def _sur_fond_uni(rvb):
 
     Plus sûr que GrabCut pour un vêtement blanc sur blanc ou noir sur noir.
     """
-    lab = cv2.cvtColor((rvb / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
+    lab = _vers_lab(rvb)
     couleur = np.median(_bord(lab, 2), axis=0)
     ecart = np.linalg.norm(lab - couleur, axis=2)
     ecart_au_bord = _bord(ecart, 2)
@@ -225,21 +221,29 @@ def _sur_fond_uni(rvb):
         return ~fond
     if np.percentile(ecart[~fond], 60) > 20:  # vêtement bien contrasté
         # Une anse, un bras écarté : le fond se voit à travers ; mais pas les points d'une trame.
-        fond |= (
-            cv2.morphologyEx(proche.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)) > 0
-        )
+        fond |= _sans_points(proche, 5)
         teinte = np.linalg.norm((lab - couleur)[..., 1:], axis=2)
         assombri = couleur[0] - lab[..., 0]
         ombre = (teinte < 4) & (assombri > 0) & (assombri < 12)
         fond |= _tenant_au_bord(fond | ombre)
-    return cv2.morphologyEx((~fond).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    return _sans_points(~fond, 3)
+
+
+def _sans_points(region, cote):
+    """La région booléenne sans ce qui est plus petit qu'un carré de `cote` pixels."""
+    carre = np.ones((cote, cote), np.uint8)
+    return cv2.morphologyEx(region.astype(np.uint8), cv2.MORPH_OPEN, carre) > 0
+
+
+def _vers_lab(rvb):
+    return cv2.cvtColor((rvb / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
 
 
 def _bord(image, epaisseur):
     """Pixels du pourtour de l'image, les uns à la suite des autres."""
-    e = epaisseur
-    cotes = (image[:e], image[-e:], image[e:-e, :e], image[e:-e, -e:])
-    return np.concatenate([c.reshape(-1, *image.shape[2:]) for c in cotes])
+    pourtour = np.ones(image.shape[:2], dtype=bool)
+    pourtour[epaisseur:-epaisseur, epaisseur:-epaisseur] = False
+    return image[pourtour]
 
 
 def _tenant_au_bord(region):
@@ -256,38 +260,25 @@ def _resserrer(boite, masque):
     x, y, w, h = cv2.boundingRect(masque.astype(np.uint8))
     if max(w, h) >= 0.5 * max(masque.shape):
         return None
-    pixel = max(boite[2] - boite[0], boite[3] - boite[1]) / max(masque.shape)
+    gauche, haut, droite, bas = boite
+    pixel = max(droite - gauche, bas - haut) / max(masque.shape)
     marge = 0.3 * max(w, h)
     coins = (x - marge, y - marge, x + w + marge, y + h + marge)
     x0, y0, x1, y1 = (round(v * pixel) for v in coins)
-    x0, y0 = boite[0] + max(x0, 0), boite[1] + max(y0, 0)
-    x1, y1 = min(x1 + boite[0], boite[2]), min(y1 + boite[1], boite[3])
+    x0, y0 = gauche + max(x0, 0), haut + max(y0, 0)
+    x1, y1 = min(gauche + x1, droite), min(haut + y1, bas)
     return (x0, y0, x1, y1) if min(x1 - x0, y1 - y0) >= COTE_MIN else None
 
 
-def _en_image(valeurs):
-    return Image.fromarray(np.round(valeurs * 255).astype(np.uint8))
-
-
-def _poser(photo):
-    """Réduit la photo et la pose sur blanc : (rvb uint8 (h, l, 3), alpha uint8 (h, l) ou None)."""
-    photo = photo.copy()
-    photo.thumbnail((COTE_DETOURAGE, COTE_DETOURAGE), Image.Resampling.BOX)
-    alpha = None if photo.mode == "RGB" else np.asarray(photo.getchannel("A"))
-    return np.asarray(sur_blanc(photo)), alpha
-
-
 def _refuser_unie(rvb, alpha, source):
-    if np.ptp(rvb.reshape(-1, 3).astype(int), axis=0).max() > 6 or (
-        alpha is not None and np.ptp(alpha) > 6
-    ):
-        return
     nom = Path(source).name if isinstance(source, (str, os.PathLike)) else "image reçue"
     if alpha is not None and not alpha.any():
         remede = "exportez-la avec un fond"
         refuser_photo(nom, "image entièrement transparente", "un vêtement visible", remede)
-    remede = "choisissez une autre image"
-    refuser_photo(nom, "image d'une seule couleur", "un vêtement sur un fond", remede)
+    couches = rvb if alpha is None else np.dstack([rvb, alpha])
+    if np.ptp(couches.astype(int), axis=(0, 1)).max() <= 6:
+        remede = "choisissez une autre image"
+        refuser_photo(nom, "image d'une seule couleur", "un vêtement sur un fond", remede)
 
 
 def _saillance(rvb, cote=20, portee_couleur=7.0, portee_lieu=0.25, lissage=10.0):
@@ -300,7 +291,7 @@ def _saillance(rvb, cote=20, portee_couleur=7.0, portee_lieu=0.25, lissage=10.0)
     h0, w0 = rvb.shape[:2]
     echelle = cote / max(h0, w0)
     h, w = max(3, round(h0 * echelle)), max(3, round(w0 * echelle))
-    lab = cv2.cvtColor((rvb / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
+    lab = _vers_lab(rvb)
     couleurs = cv2.resize(lab, (w, h), interpolation=cv2.INTER_AREA).reshape(-1, 3)
     y, x = np.divmod(np.arange(h * w), w)
     dy, dx = np.abs(y[:, None] - y), np.abs(x[:, None] - x)
@@ -350,12 +341,8 @@ def _detourer(rvb, saillance):
     avant = etat % 2 == 1
     if min(avant.sum(), (~avant).sum()) > 30:
         cv2.setRNGSeed(0)  # GrabCut tire au sort : même photo, même entrée
-        bgr, modele_fond, modele_avant = (
-            rvb[:, :, ::-1].copy(),
-            np.zeros((1, 65)),
-            np.zeros((1, 65)),
-        )
-        cv2.grabCut(bgr, etat, None, modele_fond, modele_avant, 3, cv2.GC_INIT_WITH_MASK)
+        bgr = cv2.cvtColor(rvb, cv2.COLOR_RGB2BGR)
+        cv2.grabCut(bgr, etat, None, None, None, 3, cv2.GC_INIT_WITH_MASK)
     return etat % 2 == 1
 
 
@@ -366,19 +353,14 @@ def _nettoyer(masque):
         return masque
     aires = stats[1:, cv2.CC_STAT_AREA]
     masque = np.isin(etiquettes, 1 + np.flatnonzero(aires >= 0.25 * aires.max()))
-    n, etiquettes, stats, _ = cv2.connectedComponentsWithStats(
-        (~masque).astype(np.uint8), connectivity=4
-    )
+    trous = (~masque).astype(np.uint8)
+    _, etiquettes, stats, _ = cv2.connectedComponentsWithStats(trous, connectivity=4)
     petits = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] < 0.02 * masque.sum())
-    return masque | (np.isin(etiquettes, petits[petits > 0]))
+    return masque | np.isin(etiquettes, petits[petits > 0])
 
 
 def _avertir(rvb, masque, part):
-    """Phrases en français, cause puis remède, sur ce qui rend la photo trompeuse.
-
-    Les seuils sont choisis sur des photos réelles : au-delà, le réseau de référence se trompe nettement
-    plus souvent (deux fois sur trois quand le vêtement est coupé).
-    """
+    """Ce qui rend la photo trompeuse, cause puis remède ; les seuils viennent de photos réelles."""
     if part < SEUIL_BAS:
         return [
             f"Presque rien ne ressort du fond ({part:.1%} de la photo) : vêtement trop petit, ou de la "
@@ -390,12 +372,10 @@ def _avertir(rvb, masque, part):
             "Reculez, pour que le fond entoure le vêtement."
         ]
     messages = []
-    lab = cv2.cvtColor((rvb / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
-    fond = ~masque
-    bord = _bord(masque, 1)
-    if bord.mean() > 0.2:
+    lab, fond, au_bord = _vers_lab(rvb), ~masque, _bord(masque, 1).mean()
+    if au_bord > 0.2:
         messages.append(
-            f"Vêtement coupé, ou détourage manqué : le premier plan tient {bord.mean():.0%} du bord de la "
+            f"Vêtement coupé, ou détourage manqué : le premier plan tient {au_bord:.0%} du bord de la "
             "photo. Reculez, ou prenez une image où le vêtement est entier."
         )
     if np.linalg.norm(lab[fond].std(axis=0)) > 22 or _rugosite(lab[..., 0], fond) > 4:
@@ -459,8 +439,8 @@ def _part_de_peau(rvb, masque):
 def _vers_entree(rvb, masque):
     """Rogne, inverse les tons, réduit à 28 pixels de plus long côté : (1, 28, 28, 1) dans 0–1.
 
-    Comme dans Fashion-MNIST, un vêtement sombre est clair ; le blanc reste visible sur le noir. Les plis,
-    plus marqués sur une photo de lit que sur une photo de studio, sont adoucis : contraste réduit à 40 %.
+    Comme dans Fashion-MNIST, un vêtement sombre est clair ; le blanc reste visible sur le noir. Les plis
+    sont adoucis : contraste réduit à 40 %.
     """
     tons = 1 - cv2.cvtColor(rvb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     median = np.median(tons[masque])

@@ -1,9 +1,7 @@
-"""Réseaux pré-entraînés sur ImageNet : où sont leurs poids, comment les geler, garder ce qu'ils calculent.
-
-Une même fonction, `charger_base`, pour les quatre réseaux du labo 6 ; l'entraînement reste dans le labo.
-"""
+"""Réseaux pré-entraînés sur ImageNet : où sont leurs poids, comment les geler, garder ce qu'ils calculent."""
 
 import hashlib
+import math
 import os
 import zipfile
 import zlib
@@ -77,9 +75,6 @@ FAMILLES = {
 MOBILENET_ENTIER = "mobilenet_2_5_224_tf.h5"  # le même, avec ses 1 000 sorties (2,1 Mo)
 
 
-# --- Les poids ------------------------------------------------------------------------------------
-
-
 def dossier_poids():
     """Dossier où Keras range les poids téléchargés : `KERAS_HOME/models`, sinon `~/.keras/models`."""
     return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
@@ -92,7 +87,7 @@ def trouver_poids(nom, telecharger=True, fichier=None, delai=10):
     `PoidsAbsents` s'il manque ou s'il est abîmé.
     """
     famille = FAMILLES[nom]
-    principal = fichier in (None, famille.fichier)
+    somme, taille = (None, "") if fichier else (famille.somme, f", {famille.octets / 1e6:.0f} Mo")
     fichier = fichier or famille.fichier
     chemin = dossier_poids() / fichier
     if not chemin.is_file():
@@ -100,10 +95,8 @@ def trouver_poids(nom, telecharger=True, fichier=None, delai=10):
             if not telecharger:
                 raise ConnectionError("rien n'est téléchargé en mode rapide")
             chemin = dossier_inscriptible(chemin.parent) / fichier
-            somme = famille.somme if principal else None
             fichiers.telecharger([famille.adresse + fichier], chemin, somme, delai)
         except OSError as erreur:  # réseau coupé, disque plein
-            taille = f", {famille.octets / 1e6:.0f} Mo" if principal else ""
             raise PoidsAbsents(
                 f"{nom} : les poids ImageNet ne sont pas là.",
                 str(erreur),
@@ -121,9 +114,6 @@ def trouver_poids(nom, telecharger=True, fichier=None, delai=10):
             "un fichier HDF5 de poids Keras",
             "supprimez-le, puis relancez ou reposez-le.",
         ) from erreur
-
-
-# --- La base --------------------------------------------------------------------------------------
 
 
 def charger_base(nom, cote=224, poids="imagenet", telecharger=True):
@@ -161,13 +151,10 @@ def multiplications(modele):
     total = 0
     for couche in modele._flatten_layers(include_self=False, recursive=True):
         if isinstance(couche, keras.layers.DepthwiseConv2D | keras.layers.Conv2D):
-            total += int(np.prod(couche.output.shape[1:3])) * int(np.prod(couche.kernel.shape))
+            total += math.prod(couche.output.shape[1:3]) * math.prod(couche.kernel.shape)
         elif isinstance(couche, keras.layers.Dense):
-            total += int(np.prod(couche.kernel.shape))
+            total += math.prod(couche.kernel.shape)
     return total
-
-
-# --- Les caractéristiques, calculées une fois -----------------------------------------------------
 
 
 def _empreinte(tableaux, cle=""):

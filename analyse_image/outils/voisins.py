@@ -1,8 +1,7 @@
 """Produits semblables : un index de vecteurs, ses plus proches voisins, et l'index sur le disque.
 
-Un vecteur par image (la sortie d'une couche d'un réseau), ramené à la longueur 1 : le cosinus de deux
-images est alors un simple produit. La recherche exacte de scikit-learn suffit à des dizaines de milliers
-d'images ; bien au-delà, il faut une recherche approchée.
+Un vecteur par image (la sortie d'une couche d'un réseau), ramené à la longueur 1. La recherche exacte de
+scikit-learn suffit à des dizaines de milliers d'images ; bien au-delà, il en faut une approchée.
 """
 
 import hashlib
@@ -22,7 +21,7 @@ def normaliser(vecteurs):
     Un vecteur nul reste nul. Lève `ValueError` si une valeur n'est pas un nombre fini.
     """
     vecteurs = np.asarray(vecteurs, dtype=np.float32)
-    vecteurs = vecteurs.reshape(len(vecteurs), int(np.prod(vecteurs.shape[1:])))
+    vecteurs = vecteurs.reshape(len(vecteurs), np.prod(vecteurs.shape[1:], dtype=int))
     if not np.isfinite(vecteurs).all():
         raise ValueError("Un vecteur contient une valeur infinie ou qui n'est pas un nombre.")
     longueurs = np.linalg.norm(vecteurs, axis=1, keepdims=True)
@@ -36,32 +35,26 @@ class Index:
     def __init__(self, vecteurs, identifiants):
         self.vecteurs = normaliser(vecteurs)
         self.identifiants = np.asarray(identifiants).astype(str)
-        if len(self.vecteurs) != len(self.identifiants) or not len(self.vecteurs):
+        n, m = len(self.vecteurs), len(self.identifiants)
+        if n != m or not n:
             raise ValueError(
-                f"{len(self.vecteurs)} vecteurs pour {len(self.identifiants)} identifiants : "
-                "il en faut autant, et au moins un."
+                f"{n} vecteurs pour {m} identifiants : il en faut autant, et au moins un."
             )
         self._recherche = NearestNeighbors(metric="cosine", algorithm="brute").fit(self.vecteurs)
 
-    def voisins(self, requetes, k=10, bloc=2_000):
+    def voisins(self, requetes, k=10):
         """Les `k` images les plus semblables à chaque requête (m, d), la plus semblable d'abord.
 
-        Rend (rangs, cosinus) : entiers (m, k), positions dans l'index ; float32 (m, k), de −1 à 1. La
-        recherche se fait par blocs de `bloc` requêtes, pour ne pas tenir tous les produits en mémoire.
+        Rend (rangs, cosinus) : entiers (m, k), positions dans l'index ; float32 (m, k), de −1 à 1.
         """
         requetes = normaliser(requetes)
-        if requetes.shape[1] != self.vecteurs.shape[1]:
-            raise ValueError(
-                f"Requêtes de dimension {requetes.shape[1]}, index de dimension "
-                f"{self.vecteurs.shape[1]} : ils viennent de deux réseaux différents."
-            )
-        if not 1 <= k <= len(self.vecteurs):
-            raise ValueError(f"k = {k} : il faut un nombre de 1 à {len(self.vecteurs)}.")
-        blocs = [
-            self._recherche.kneighbors(requetes[i : i + bloc], k)
-            for i in range(0, len(requetes), bloc)
-        ] or [(np.empty((0, k)), np.empty((0, k), int))]
-        distances, rangs = (np.concatenate(parties) for parties in zip(*blocs, strict=True))
+        (n, d), recu = self.vecteurs.shape, requetes.shape[1]
+        if recu != d:
+            origine = "ils viennent de deux réseaux différents."
+            raise ValueError(f"Requêtes de dimension {recu}, index de dimension {d} : {origine}")
+        if not 1 <= k <= n:
+            raise ValueError(f"k = {k} : il faut un nombre de 1 à {n}.")
+        distances, rangs = self._recherche.kneighbors(requetes, k)
         return rangs, (1 - distances).astype(np.float32)
 
 
@@ -72,14 +65,11 @@ def _fichiers(chemin):
 def ecrire_index(index, chemin, **details):
     """Écrit `chemin`.npz (vecteurs, identifiants) et `chemin`.json (dimension, somme, `details`) ; les rend."""
     fichiers = _fichiers(chemin)
+    images, dimension = index.vecteurs.shape
     with ecriture_atomique(fichiers[0]) as npz, ecriture_atomique(fichiers[1]) as fiche:
         np.savez(npz, vecteurs=index.vecteurs, identifiants=index.identifiants)
-        contenu = {
-            "images": len(index.identifiants),
-            "dimension": index.vecteurs.shape[1],
-            "sha256": hashlib.sha256(npz.read_bytes()).hexdigest(),
-            **details,
-        }
+        somme = hashlib.sha256(npz.read_bytes()).hexdigest()
+        contenu = {"images": images, "dimension": dimension, "sha256": somme, **details}
         texte = json.dumps(contenu, ensure_ascii=False, indent=1) + "\n"
         fiche.write_text(texte, encoding="utf-8")
     return fichiers

@@ -1,0 +1,1 @@
+"""Les questions des labos, un fichier par labo."""

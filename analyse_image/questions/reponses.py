@@ -1,0 +1,57 @@
+"""Poser une question : ce que partagent les vérifications de tous les labos.
+
+Bibliothèque standard et numpy seulement. Ajouter une question : dans le fichier de son labo, une fonction
+décorée par `@question("q8")`, qui reçoit les noms du notebook et lève `Faux("…")` si la réponse n'est pas
+bonne ; elle rend la phrase affichée quand elle l'est. On ne demande pas l'égalité au corrigé : deux
+entraînements ne donnent pas les mêmes nombres. La correction relit les mêmes critères.
+"""
+
+import numpy as np
+
+QUESTIONS = {}
+
+
+class Faux(Exception):
+    """La réponse n'est pas (encore) bonne : le message dit ce qui est trouvé et attendu."""
+
+
+class Noms(dict):
+    """Les variables du notebook ; une variable absente donne un message, pas un KeyError."""
+
+    def __missing__(self, nom):
+        raise Faux(
+            f"la variable « {nom} » n'existe pas encore : exécutez d'abord la cellule qui la crée."
+        )
+
+
+def question(cle):
+    """Inscrit une fonction comme vérification de la question `cle`."""
+
+    def inscrire(fonction):
+        QUESTIONS[cle] = fonction
+        return fonction
+
+    return inscrire
+
+
+def verifier_tableau(nom, valeur, forme=None, bornes=None, type_=None):
+    """Lève `Faux` si `valeur` n'est pas un tableau de cette forme (None : libre), dans ces bornes."""
+    if not hasattr(valeur, "shape"):
+        raise Faux(f"{nom} est un objet {type(valeur).__name__} ; attendu : un tableau numpy.")
+    tableau = np.asarray(valeur)
+    if forme is not None:
+        libre = tuple("n" if d is None else d for d in forme)
+        attendue = f"({', '.join(map(str, libre))}{',' if len(libre) == 1 else ''})"
+        if len(tableau.shape) != len(forme) or any(
+            d not in (None, t) for d, t in zip(forme, tableau.shape, strict=True)
+        ):
+            raise Faux(f"{nom} a la forme {tableau.shape} ; attendu : {attendue}.")
+    if type_ is not None and tableau.dtype != type_:
+        raise Faux(f"{nom} est de type {tableau.dtype} ; attendu : {np.dtype(type_)}.")
+    if bornes is not None and tableau.size:
+        bas, haut = tableau.min(), tableau.max()
+        if not (bas >= bornes[0] and haut <= bornes[1]):
+            raise Faux(
+                f"{nom} va de {bas:.4g} à {haut:.4g} ; attendu : des valeurs dans [{bornes[0]}, {bornes[1]}]."
+            )
+    return tableau
