@@ -11,6 +11,7 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
+from processus import ensemble
 
 from outils.donnees import CLASSES
 from outils.fichiers import RACINE
@@ -290,3 +291,15 @@ def test_le_json_pour_un_keras_anterieur_se_passe_de_tensorflow():
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=RACINE / "analyse_image")
+
+
+def test_deux_noyaux_enregistrent_dans_le_meme_dossier(tmp_path):
+    code = (
+        "import sys, keras; from outils.modele import sauvegarder_modele\n"
+        "couches = [keras.layers.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]\n"
+        "reseau = keras.Sequential(couches)\n"
+        "for _ in range(20): sauvegarder_modele(reseau, sys.argv[1], 'abcdefghij')"
+    )
+    ensemble(2, code, tmp_path)
+    assert lire_fiche(tmp_path)["parametres"] == 7850  # les sommes des trois fichiers s'accordent
+    charger_modele(tmp_path)
