@@ -32,7 +32,13 @@ def raison_de_sauter(source):
     ):
         return "installe, télécharge ou efface (commande système)"
     module, _ = arbre(source)
-    for noeud in ast.walk(module) if module else ():
+    noeuds = list(ast.walk(module)) if module else []
+    # Sous une condition, un appel propre à Colab ne part pas ici.
+    gardes = {id(n) for i in noeuds if isinstance(i, (ast.If, ast.Try)) for n in ast.walk(i)}
+    for noeud in noeuds:
+        propre_a_colab = isinstance(noeud, ast.Call) and _nom(noeud.func) in ("mount", "upload")
+        if propre_a_colab and id(noeud) in gardes:
+            continue
         if isinstance(noeud, ast.Call) and (raison := _appel_tueur(noeud)):
             return raison
         sans_fin = (
@@ -48,10 +54,14 @@ def raison_de_sauter(source):
 
 def _appel_tueur(noeud):
     fonction = noeud.func
-    nom = fonction.attr if isinstance(fonction, ast.Attribute) else getattr(fonction, "id", "")
+    nom = _nom(fonction)
     base = getattr(getattr(fonction, "value", None), "id", "")
     if nom == "upload" and base == "files":
         return "attend un envoi de fichier (Colab)"
     if nom in ("kill", "mount", "abort") and base not in ("os", "drive"):
         return None
     return TUEURS.get(nom)
+
+
+def _nom(fonction):
+    return fonction.attr if isinstance(fonction, ast.Attribute) else getattr(fonction, "id", "")

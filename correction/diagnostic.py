@@ -64,7 +64,7 @@ def _entrainement(r):
     elif (echelle := CRITERES["echelle"].juger(r))[0] == 0.5:
         yield f"{echelle[2]} : {echelle[1]}."
     reseau_4 = CRITERES["reseau_4"].juger(r)
-    if "jamais entraîné" in reseau_4[1]:
+    if "jamais entraîné" in reseau_4[1] and not r.serie:  # nos labos ne le demandent pas
         yield f"{reseau_4[2]} : le réseau à quatre convolutions n'est jamais entraîné."
     for e, evalue, entraine in mauvaises_evaluations(r)[:1]:
         ou = ou_cellule(notebook, e["cellule"])

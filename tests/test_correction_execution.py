@@ -123,6 +123,7 @@ def test_tout_ce_qui_finit_mal_est_survecu_et_dit(
         ("!pip install keras\n!rm -rf /", "commande système"),
         ("from google.colab import files\nfiles.upload()", "Colab"),
         ("drive.mount('/content/drive')", "Drive"),
+        ("if COLAB:\n    drive.mount('/content/drive')", None),
         ("chemin = filedialog.askopenfilename()", "fenêtre"),
         ("while True:\n    if fini():\n        break", None),
         ("model.fit(x, y)\nprint('exit()')", None),
