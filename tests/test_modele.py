@@ -11,9 +11,10 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
+from processus import lancer
 
 from outils.donnees import CLASSES
-from outils.fichiers import RACINE
+from outils.fichiers import RACINE, verrou
 from outils.modele import (
     ENTREE_COULEUR,
     ModeleInvalide,
@@ -290,3 +291,17 @@ def test_le_json_pour_un_keras_anterieur_se_passe_de_tensorflow():
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=RACINE / "analyse_image")
+
+
+def test_un_noyau_attend_que_l_autre_ait_enregistre_son_modele(tmp_path):
+    code = (
+        "import sys, keras; from outils.modele import sauvegarder_modele\n"
+        "couches = [keras.layers.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]\n"
+        "sauvegarder_modele(keras.Sequential(couches), sys.argv[1], 'abcdefghij')"
+    )
+    with verrou(tmp_path / "modele.json"):
+        autre = lancer(code, tmp_path)
+        assert "on l'attend" in autre.stdout.readline()
+        assert not (tmp_path / "modele.json").exists()
+    autre.communicate()
+    assert lire_fiche(tmp_path)["parametres"] == 7850

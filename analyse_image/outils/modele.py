@@ -9,7 +9,7 @@ import zipfile
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from outils.fichiers import RACINE, Refus, ecriture_atomique
+from outils.fichiers import RACINE, Refus, ecriture_atomique, verrou
 from outils.json_keras import alleger_fichier, json_pour_keras_anterieur, lire_json
 
 # Ce qu'attend un réseau : valeurs (`maximum` : celle du blanc), polarité, et la fonction
@@ -104,7 +104,8 @@ def sauvegarder_modele(
         "versions": {"keras": keras.__version__, "python": platform.python_version()},
         "date": datetime.date.today().isoformat(),
     }
-    with ExitStack() as pile:  # tous les fichiers, ou aucun
+    with ExitStack() as pile:  # tous les fichiers, ou aucun, et d'un seul noyau à la fois
+        pile.enter_context(verrou(json_))
 
         def ouvrir(chemin):
             return pile.enter_context(ecriture_atomique(chemin))
