@@ -501,16 +501,29 @@ def f1_macro(vraies, predites):
     return f1_score(vraies, predites, labels=range(3), average="macro", zero_division=0)
 
 
+def trop_tot(carte, resumer, cote=2):
+    resultat[0, 0] = resumer(carte)  # noqa: F821, F841
+    resultat = np.zeros((2, 2))  # noqa: F841
+
+
+def sans_somme(image, filtre, pas=1):
+    carte = np.zeros((2, 2), dtype=int)
+    carte[0, 0] = image[: len(filtre), : len(filtre)]
+    return carte
+
+
 CAS = [
     ("q1", {"convoluer": convoluer}, None),
     ("q1", {"convoluer": lambda i, f, pas=1: convoluer(i, f, pas) + 1}, "9 case(s) fausse(s) sur 9"),
     ("q1", {"convoluer": lambda i, f, pas=1: convoluer(i, f[::-1, ::-1], pas)}, "case(s) fausse(s)"),
     ("q1", {"convoluer": lambda i, f, pas=1: convoluer(i, f)}, "forme (3, 4) ; attendu : (2, 2)"),
     ("q1", {"convoluer": lambda i, f, pas=1: np.array([[2, 0, 3], [1, -1, 0], [-2, 6, -3]])}, "fausse(s)"),
+    ("q1", {"convoluer": sans_somme}, "attendu : un nombre, la somme"),
     ("q1", {}, "« convoluer » n'existe pas encore"),
     ("ordre0", {"sous_echantillonner": sous_echantillonner}, None),
     ("ordre0", {"sous_echantillonner": lambda c, r, cote=2: sous_echantillonner(c, np.max, cote)}, "min"),
     ("ordre0", {"sous_echantillonner": lambda c, r, cote=2: None}, "NoneType"),
+    ("ordre0", {"sous_echantillonner": trop_tot}, "une ligne emploie « resultat » avant qu'il existe"),
     ("q2", DECOUPE, None),
     ("q2", decoupe(random_state=14), "random_state=13"),
     ("q2", decoupe(stratify=ETIQUETTES), "ôtez stratify"),
@@ -540,6 +553,7 @@ CAS = [
     ("ordre1", {"modele": SimpleNamespace(predict=HASARD.predict), "reseauNeurone1Convolution": HASARD}, None),
     ("ordre1", {"modele": HASARD, "reseauNeurone1Convolution": HASARD}, "le réseau d'origine lui-même"),
     ("ordre1", {"modele": labo1.ReseauConstant([0.1] * 10), "reseauNeurone1Convolution": HASARD}, "chargés ?"),
+    ("ordre1", {"modele": reseau(1), "reseauNeurone1Convolution": reseau(2)}, "contiennent un autre réseau (1 param"),
     ("q6", {"normalize_pixels": normalize_pixels}, None),
     ("q6", {"normalize_pixels": lambda i: normalize_pixels(i).ravel()}, None),  # comme l'énoncé
     ("q6", {"normalize_pixels": lambda i: 1 - normalize_pixels(i)}, "le fond reste clair"),

@@ -76,7 +76,7 @@ def test_les_quatre_fonctions_de_l_enonce_sont_ecrites_en_entier_dans_le_labo_2(
         (lambda texte: texte, None),
         (lambda texte: f"\n\n{texte}\n\n", None),
         (lambda texte: texte.replace("255", "256"), "diffère"),
-        (lambda texte: texte.replace("le blanc", "le  blanc"), "diffère"),  # jusqu'à la docstring
+        (lambda texte: texte.replace("comme F", "comme  F"), "diffère"),  # jusqu'à la docstring
         (lambda texte: texte.replace("normalize_pixels", "nul_ne_la_connait"), "n'existe pas"),
         (lambda texte: "normalize_pixels(3)", "ni fonction ni classe"),
     ],

@@ -348,12 +348,14 @@ def afficher_matrices(matrices):
 
 
 def afficher_fenetres(image, filtre, resultat):
-    """Toutes les positions du filtre côte à côte, chacune avec sa somme ; le maximum en gras."""
+    """Toutes les positions du filtre côte à côte, numérotées, chacune avec sa somme ; le maximum en gras."""
     _, axes = plt.subplots(1, np.size(resultat), figsize=(1.25 * np.size(resultat), 1.7))
-    for axe, (place, somme) in zip(axes, np.ndenumerate(resultat), strict=True):
+    for rang, (axe, (place, somme)) in enumerate(
+        zip(axes, np.ndenumerate(resultat), strict=True), start=1
+    ):
         _dessiner_nombres(axe, image, cadre=(*place, *np.shape(filtre)), ecrire=False)
         poids = "bold" if somme == np.max(resultat) else "normal"
-        axe.set_title(f"somme {somme:g}", fontsize=10, fontweight=poids)
+        axe.set_title(f"n° {rang} : somme {somme:g}", fontsize=10, fontweight=poids)
     montrer(f"Les positions du filtre sur l'image ; leurs sommes : {np.ravel(resultat).tolist()}.")
 
 

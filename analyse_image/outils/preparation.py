@@ -55,7 +55,7 @@ def create_centered_image(image, canvas_size):
 
 
 def normalize_pixels(image):
-    """Image PIL en gris → float32 (hauteur, largeur) dans 0–1 : le blanc devient 0, le noir 1."""
+    """Image PIL en gris → float32 (hauteur, largeur) dans 0–1, comme Fashion-MNIST."""
     pixels = np.asarray(image, dtype=np.float32)
     return (255 - pixels) / 255
 

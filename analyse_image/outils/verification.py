@@ -3,6 +3,7 @@
 Les questions sont dans `questions/`, un fichier par labo.
 """
 
+import re
 import sys
 import textwrap
 
@@ -21,6 +22,9 @@ def verifier(cle):
         reponse = f"✅ {cle} : {QUESTIONS[cle](noms)}"
     except Faux as probleme:
         reponse = f"❌ {cle} : {probleme}"
+    except NameError as erreur:  # dans la fonction de l'étudiant
+        nom = (re.findall(r"'(\w+)'", str(erreur)) or ["?"])[0]
+        reponse = f"❌ {cle} : une ligne emploie « {nom} » avant qu'il existe."
     except Exception as erreur:  # une réponse inattendue ne doit jamais arrêter le notebook
         forme = f"{type(erreur).__name__} : {erreur}"
         reponse = f"❌ {cle} : votre réponse n'a pas la forme attendue ({forme})."

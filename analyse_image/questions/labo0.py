@@ -23,7 +23,12 @@ RESUMES = (
 def labo0_q1(noms):
     for filtre, pas, attendue in CONVOLUTIONS:
         filtre, attendue = np.array(filtre), np.array(attendue)
-        trouvee = noms["convoluer"](IMAGE_ESSAI, filtre, pas)
+        try:
+            trouvee = noms["convoluer"](IMAGE_ESSAI, filtre, pas)
+        except ValueError as erreur:
+            if "setting an array element" not in str(erreur):
+                raise
+            raise Faux("une case reçoit tout un tableau ; attendu : un nombre, la somme.") from None
         verifier_tableau("convoluer(…)", trouvee, attendue.shape)
         fausses = np.argwhere(trouvee != attendue)
         if len(fausses):
