@@ -181,8 +181,8 @@ def labo1_ordre1(noms):
     tailles = [r.count_params() if hasattr(r, "count_params") else 0 for r in (modele, origine)]
     if tailles[0] != tailles[1]:
         raise Faux(
-            f"les fichiers relus contiennent un autre réseau ({tailles[0]} paramètres, au lieu de {tailles[1]}) : "
-            "relancez d'abord la cellule qui les écrit, juste avant cette question."
+            f"les fichiers relus contiennent un autre réseau ({tailles[0]} paramètres, au lieu de {tailles[1]}), "
+            "celui de la section 6 ? Relancez la cellule qui les écrit, cette question, puis la section 6."
         )
     images = np.random.default_rng(0).random((20, 28, 28, 1), dtype="float32")
     ecart = np.abs(
