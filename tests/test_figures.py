@@ -271,7 +271,7 @@ def test_dans_un_vrai_noyau_le_texte_de_remplacement_suit_l_image():
         f"import sys; sys.path[:0] = {[p for p in sys.path if p]!r}\n"
         "import matplotlib.pyplot as plt, numpy as np\n"
         "from matplotlib_inline.backend_inline import set_matplotlib_formats\n"
-        "from outils import figures; figures.appliquer_style()\n"
+        "from outils import demarrage, figures; demarrage.regler_figures()\n"  # comme un labo
         "figures.afficher_vignettes(np.zeros((2, 4, 4)), ['😀', '$a'])\n"
         "set_matplotlib_formats('jpeg'); plt.plot([1, 2]); figures.montrer('Un trait.')"
     )
