@@ -41,6 +41,11 @@ def pytest_configure(config):
     config.add_cleanup(lambda: shutil.rmtree(dossier, ignore_errors=True))
 
 
+def pytest_collection_finish():
+    """Oublie le réglage que streamlit, importé par un test, laisse aux noyaux qu'on lance : pas de figures."""
+    os.environ.pop("MPLBACKEND", None)
+
+
 def pytest_report_header():
     """Dit sur quelles images Fashion-MNIST les tests vont s'exécuter, et ce qui ne sera pas vérifié."""
     try:
