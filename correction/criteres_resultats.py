@@ -62,13 +62,18 @@ def modele_charge(r):
     return 1, formes, m.get("montre", "modele/")
 
 
+def _sans_mesure(r):
+    """Le verdict d'un modèle absent, fourni ou que l'on n'a pas pu mesurer ; None s'il est mesuré."""
+    if not r.modele or r.modele.get("fourni"):
+        return _sans_modele(r)
+    return (0, "non mesurable", "modele/") if r.modele.get("mesure") is None else None
+
+
 @critere("modele_precision", "au moins 88 % des 10 000 images de test")
 def modele_precision(r):
     m = r.modele
-    if m.get("fourni"):
-        return _sans_modele(r)
-    if not m or m.get("mesure") is None:
-        return (0, "non mesurable", "modele/") if m else _sans_modele(r)
+    if sans_mesure := _sans_mesure(r):
+        return sans_mesure
     haut, bas = r.seuils["precision_pleine"], r.seuils["precision_nulle"]
     part = (m["mesure"] - bas) / (haut - bas) if haut > bas else float(m["mesure"] >= haut)
     jeu = " (images dessinées)" if m.get("jumeau") else ""
@@ -82,10 +87,8 @@ def modele_precision(r):
 @critere("modele_coherent", "la précision affichée est celle du modèle remis")
 def modele_coherent(r):
     m = r.modele
-    if m.get("fourni"):
-        return _sans_modele(r)
-    if not m or m.get("mesure") is None:
-        return (0, "non mesurable", "modele/") if m else _sans_modele(r)
+    if sans_mesure := _sans_mesure(r):
+        return sans_mesure
     if m.get("jumeau"):
         return None, "Fashion-MNIST n'est pas disponible ici : non comparé", "modele/"
     if not r.precisions():
