@@ -461,14 +461,6 @@ def test_une_arborescence_ratee_ne_laisse_rien(dessine, tmp_path):
 # --- Où sont les données ----------------------------------------------------------------------
 
 
-@pytest.fixture
-def datas(tmp_path, monkeypatch):
-    monkeypatch.setenv("LABO_DATAS", str(tmp_path / "datas"))
-    monkeypatch.setattr(fichiers, "RACINE", tmp_path / "ailleurs")
-    (tmp_path / "datas").mkdir()
-    return tmp_path / "datas"
-
-
 def changer_vetements(monkeypatch, **champs):
     monkeypatch.setitem(jeux.JEUX, "vetements", replace(jeux.JEUX["vetements"], **champs))
 

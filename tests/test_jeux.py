@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from processus import contenu, ensemble
 
-from outils import fichiers, garde_robe, jeux
+from outils import garde_robe, jeux
 from outils.fichiers import DonneesInvalides
 
 RACES = list(jeux.RACES)
@@ -34,14 +34,6 @@ def changer(monkeypatch):
         monkeypatch.setitem(jeux.JEUX, nom, replace(jeux.JEUX[nom], **champs))
 
     return changer
-
-
-@pytest.fixture
-def datas(tmp_path, monkeypatch):
-    monkeypatch.setenv("LABO_DATAS", str(tmp_path / "datas"))
-    monkeypatch.setattr(fichiers, "RACINE", tmp_path / "ailleurs")
-    (tmp_path / "datas").mkdir()
-    return tmp_path / "datas"
 
 
 def ajouter(archive, nom, octets=b"photo", **champs):
