@@ -7,6 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
+
 # Le labo 8 demande des bibliothèques à part : sans elles, son notebook n'est pas vérifié, et on le dit.
 SANS_JAX = any(importlib.util.find_spec(nom) is None for nom in ("jax", "distributed"))
 collect_ignore = ["analyse_image/passage_echelle.ipynb"] if SANS_JAX else []
@@ -57,3 +59,14 @@ def pytest_report_header():
         commande = "pip install -r analyse_image/echelle/requirements.txt"
         lignes.append(f"Labo 8 : pas vérifié (ni JAX ni Dask ; {commande})")
     return lignes
+
+
+@pytest.fixture
+def datas(tmp_path, monkeypatch):
+    """Un dossier de données vide, sans celui du dépôt à côté."""
+    from outils import fichiers
+
+    monkeypatch.setenv("LABO_DATAS", str(tmp_path / "datas"))
+    monkeypatch.setattr(fichiers, "RACINE", tmp_path / "ailleurs")
+    (tmp_path / "datas").mkdir()
+    return tmp_path / "datas"

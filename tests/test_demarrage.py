@@ -64,8 +64,11 @@ def test_les_tests_aussi_ignorent_un_vieux_keras_json(vieux_keras, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", vieux_keras["KERAS_HOME"])
 
     keras.config.set_image_data_format("channels_first")  # comme l'aurait fait ce fichier
-    conftest.corriger_keras()
-    assert keras.config.image_data_format() == "channels_last"
+    try:
+        conftest.corriger_keras()
+        assert keras.config.image_data_format() == "channels_last"
+    finally:
+        keras.config.set_image_data_format("channels_last")  # Keras sert aussi aux tests qui suivent
 
 
 def test_keras_deja_importe_avec_un_autre_moteur(monkeypatch):
