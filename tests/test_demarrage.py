@@ -68,7 +68,7 @@ def test_les_tests_aussi_ignorent_un_vieux_keras_json(vieux_keras, monkeypatch):
         conftest.corriger_keras()
         assert keras.config.image_data_format() == "channels_last"
     finally:
-        keras.config.set_image_data_format("channels_last")  # Keras sert aussi aux tests qui suivent
+        keras.config.set_image_data_format("channels_last")  # les tests suivants
 
 
 def test_keras_deja_importe_avec_un_autre_moteur(monkeypatch):
