@@ -117,7 +117,7 @@ def ecrire_arborescence(manifeste, dossier):
             if cible.exists():  # deux photos du même nom, venues de dossiers différents
                 cible = cible.with_name(f"{source.parent.name}-{source.name}")
             try:
-                os.link(source, cible)
+                os.link(os.path.realpath(source), cible)  # jamais un lien vers un lien
             except OSError:  # autre disque, ou système sans liens physiques
                 shutil.copyfile(source, cible)
     return len(manifeste)
