@@ -301,7 +301,9 @@ def test_les_couleurs_d_un_modele_restent_du_meme_cote(manifeste):
     assert reparti.groupby("product")["split"].nunique().max() == 1
     assert set(reparti["split"]) == set(catalogue.JEUX)
     seules = catalogue.repartir(variantes, 0.2, 0.2)
-    assert seules.groupby("product")["split"].nunique().max() > 1  # sans quoi le test ne dirait rien
+    assert (
+        seules.groupby("product")["split"].nunique().max() > 1
+    )  # sans quoi le test ne dirait rien
 
 
 def test_le_vrai_catalogue_puis_les_vraies_photos_puis_des_dessins(
@@ -403,12 +405,13 @@ TUE = """
 import sys, threading
 import pandas as pd
 from outils import cache
-faites, vraie = iter(range(10**6)), cache.couleurs_carrees
-def attendre(*arguments, **options):
-    if next(faites) >= 75:  # au milieu du deuxième fragment : on y sera tué
+ecrits, vraie = iter(range(10**6)), cache.np.save
+def attendre(fichier, photos):
+    if next(ecrits) == 1:  # au milieu du deuxième fragment : on y sera tué
+        open(fichier, "wb").write(photos.tobytes()[:5_000])
         threading.Event().wait()
-    return vraie(*arguments, **options)
-cache.couleurs_carrees = attendre
+    vraie(fichier, photos)
+cache.np.save = attendre
 cache.ecrire_cache(pd.read_csv(sys.argv[1], dtype=str), sys.argv[2], cote=48, par_fragment=50)
 """
 
@@ -422,8 +425,7 @@ def test_tue_au_milieu_puis_relance_le_cache_a_les_memes_octets(en_cache, manife
     )
     # Tué au milieu d'un fragment : un au moins est fait, et un autre a un fichier provisoire.
     while not (
-        list(dossier.glob("photos-*.npy"))
-        and list(dossier.glob(".provisoire-*-photos-*.npy"))
+        list(dossier.glob("photos-*.npy")) and list(dossier.glob(".provisoire-*-photos-*.npy"))
     ):
         assert processus.poll() is None
         time.sleep(0.01)

@@ -114,8 +114,8 @@ def lire_fiche(chemin):
 
 def classer(fiche, images):
     """Rend (chemin, id, classe, article, None) ; `images` : chemins par identifiant. Lève `Anomalie`."""
-    numero, rayon, sous_rayon, article = fiche
-    numero = re.sub(r"\.0+$", "", numero)  # un tableur a pu l'écrire « 1163.0 »
+    # Un tableur a pu écrire l'identifiant « 1163.0 ».
+    numero, rayon, sous_rayon, article = (re.sub(r"\.0+$", "", texte) for texte in fiche)
     if not re.fullmatch("[0-9]{1,12}", numero):
         raise Anomalie("identifiant invalide", numero[:60])
     if rayon not in RAYONS:
@@ -138,15 +138,12 @@ def etablir(dossier, fiches, lire):
                 raise Anomalie("identifiant en double", ligne[1])
         except Anomalie as anomalie:
             anomalies.append((Path(fiche).name, *anomalie.args))
-    ordre = sorted(lignes, key=int)
-    return tableau([lignes[numero] for numero in ordre]), tableau(anomalies, ANOMALIES)
+    lignes = sorted(lignes.values(), key=lambda ligne: int(ligne[1]))
+    return tableau(lignes), tableau(anomalies, ANOMALIES)
 
 
 def manifeste_json(dossier):
-    """Rend (manifeste, anomalies) d'après `styles/<id>.json`, en une passe ; une fiche abîmée n'arrête rien.
-
-    Lève `DonneesInvalides` si `images/` ou `styles/` manque, ou s'il ne reste aucune photo.
-    """
+    """Rend (manifeste, anomalies) d'après `styles/<id>.json` ; lève `DonneesInvalides` s'il ne reste rien."""
     fiches = lister(dossier, "styles", [".json"])
     return non_vide(*etablir(dossier, fiches, lire_fiche), dossier, PLAN)
 
@@ -230,16 +227,12 @@ def couper(groupes, validation, test, hasard):
 
 
 def repartir(manifeste, validation=0.15, test=0.15, graine=13, groupe=None):
-    """Rend le manifeste avec `split` rempli : même proportion de chaque classe dans les trois jeux.
-
-    `groupe` : une colonne dont les lignes de même valeur vont du même côté ; par défaut `pixels`, si elle est
-    là (voir `empreintes`). S'il y a déjà des lignes « test », aucune autre ne les rejoint, et leurs copies
-    sont retirées. Lève `ValueError` si les parts ne conviennent pas.
-    """
+    """Rend le manifeste, `split` rempli : mêmes parts de chaque classe, un `groupe` du même côté."""
+    # Un test déjà désigné reste tel quel : ses copies, ailleurs, sont retirées.
     groupe = groupe or ("pixels" if "pixels" in manifeste else "path")
     publie = manifeste["split"] == "test"
-    connus = manifeste.loc[publie, groupe]
-    libres = manifeste[~manifeste[groupe].isin(connus)].sort_values("path").drop_duplicates(groupe)
+    libres = manifeste[~manifeste[groupe].isin(manifeste.loc[publie, groupe])]
+    libres = libres.sort_values("path").drop_duplicates(groupe)
     hasard, cote = np.random.default_rng(graine), {}
     for _, de_la_classe in libres.groupby("class"):
         cote |= couper(de_la_classe[groupe], validation, 0 if publie.any() else test, hasard)
