@@ -85,7 +85,8 @@ def lire_csv(chemin, tailles=None):
     """Lit un CSV Fashion-MNIST et le vérifie (en-tête, 785 colonnes, lignes, étiquettes, pixels).
 
     `tailles` : le nombre de lignes attendu sous chaque nom, par défaut `CSV`. Rend `X` uint8 (n, 28, 28)
-    dans 0–255 et `y` uint8 (n,) dans 0–9. Lève `DonneesInvalides` si le fichier est abîmé, tronqué ou échangé avec l'autre.
+    dans 0–255 et `y` uint8 (n,) dans 0–9. Lève `DonneesInvalides` si le fichier est abîmé, tronqué ou
+    échangé avec l'autre.
     """
     chemin = Path(chemin)
     remede, n_lignes = _remede(chemin), (tailles or CSV).get(chemin.name)
