@@ -125,8 +125,10 @@ def test_des_poids_absents_disent_lesquels_combien_et_ou_les_mettre(
     assert transfert.FAMILLES["ResNet50"].fichier in message and "95 Mo" in message
     assert str(tmp_path / "keras" / "models") in message and "KERAS_HOME" in message
     assert [ligne[:10] for ligne in message.splitlines()[1:]] == [
-        "  Trouvé  ", "  Attendu ", "  Remède  ",
-    ]  # fmt: skip
+        "  Trouvé  ",
+        "  Attendu ",
+        "  Remède  ",
+    ]
     assert ("mode rapide" in message) != telecharger
 
 
