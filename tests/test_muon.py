@@ -1,11 +1,22 @@
-"""L'optimiseur Muon du labo 3."""
+"""L'optimiseur Muon, tel que l'écrivent les cellules du labo 3."""
+
+from pathlib import Path
 
 import keras
+import nbformat
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
-from outils.muon import Muon, orthogonaliser
+import outils
+
+LABO = {"keras": keras, "np": np, "ops": ops}
+for cellule in nbformat.read(
+    Path(outils.__file__).parents[1] / "deux_convolutions.ipynb", as_version=4
+).cells:
+    if cellule.id in ("orthogonaliser", "muon"):
+        exec(cellule.source, LABO)
+Muon, orthogonaliser = LABO["Muon"], LABO["orthogonaliser"]
 
 
 def reseau():
@@ -62,9 +73,3 @@ def test_hors_des_noyaux_c_est_adamw():
         poids.append([np.asarray(v) for v in modele.trainable_variables])
     for muon, adamw in zip(*poids, strict=True):
         assert np.allclose(muon, adamw) == (muon.ndim != 4)
-
-
-def test_la_configuration_refait_le_meme_optimiseur():
-    refait = Muon.from_config(Muon(1e-2, rapport=7.0, inertie=0.8).get_config())
-    assert (refait.rapport, refait.inertie) == (7.0, 0.8)
-    assert float(refait.learning_rate) == pytest.approx(1e-2)
