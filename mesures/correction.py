@@ -82,10 +82,15 @@ def mesurer(nombre, executer):
     calcul = sum(apres[:4]) - sum(avant[:4])
     non_lues = sum("Ouvrez-la à la main" in texte for b in bulletins for _, texte in b.remarques)
     return {
-        "date": datetime.date.today().isoformat(), "machine": platform.machine(),
-        "coeurs": os.cpu_count(), "mode": "exécution" if executer else "lecture", "remises": nombre,
-        "secondes": f"{secondes:.0f}", "secondes_cpu": f"{calcul:.0f}", "non_lues": non_lues,
-    }  # fmt: skip
+        "date": datetime.date.today().isoformat(),
+        "machine": platform.machine(),
+        "coeurs": os.cpu_count(),
+        "mode": "exécution" if executer else "lecture",
+        "remises": nombre,
+        "secondes": f"{secondes:.0f}",
+        "secondes_cpu": f"{calcul:.0f}",
+        "non_lues": non_lues,
+    }
 
 
 if __name__ == "__main__":
