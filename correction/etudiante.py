@@ -35,6 +35,7 @@ GARDES = (
     "analyse_image/questions/*.py",
     "analyse_image/service",
     "analyse_image/echelle",
+    "publication",
     "datas/LISEZMOI.md",
     "images",
     "modele/reference",

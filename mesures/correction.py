@@ -66,9 +66,13 @@ def mesurer(nombre, executer):
     calcul = sum(apres[:4]) - sum(avant[:4])
     non_lues = sum("Ouvrez-la à la main" in texte for b in bulletins for _, texte in b.remarques)
     return {
-        "mode": "exécution" if executer else "lecture", "remises": nombre, "modeles": modeles,
-        "secondes": round(secondes), "secondes_cpu": round(calcul), "non_lues": non_lues,
-    }  # fmt: skip
+        "mode": "exécution" if executer else "lecture",
+        "remises": nombre,
+        "modeles": modeles,
+        "secondes": round(secondes),
+        "secondes_cpu": round(calcul),
+        "non_lues": non_lues,
+    }
 
 
 if __name__ == "__main__":
