@@ -96,7 +96,7 @@ def lister(dossier, nom, suffixes):
     if not (Path(dossier) / nom).is_dir():
         remede = "décompressez le jeu de Kaggle en entier, puis relancez."
         refuser_fichier(dossier, f"un dossier sans « {nom} »", PLAN, remede)
-    chemins = sorted((Path(dossier) / nom).iterdir())
+    chemins = sorted((Path(dossier) / nom).iterdir(), key=lambda c: (len(c.name), c.name))
     return [c for c in chemins if c.suffix.lower() in suffixes and not est_parasite(c.name)]
 
 
@@ -138,8 +138,7 @@ def etablir(dossier, fiches, lire):
                 raise Anomalie("identifiant en double", ligne[1])
         except Anomalie as anomalie:
             anomalies.append((Path(fiche).name, *anomalie.args))
-    lignes = sorted(lignes.values(), key=lambda ligne: int(ligne[1]))
-    return tableau(lignes), tableau(anomalies, ANOMALIES)
+    return tableau(lignes.values()), tableau(anomalies, ANOMALIES)
 
 
 def manifeste_json(dossier):
