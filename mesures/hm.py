@@ -7,7 +7,7 @@ De vraies photos (celles du labo 4, CC0), agrandies à 1166×1750 pixels et reco
 `image_dataset_from_directory` (180×180, lots de 32), qui décode les photos entières à chaque époque. La nôtre :
 le cache d'`outils.cache`, lu mélangé, par lots de 32, du disque à chaque époque.
 
-Mesuré : images lues par seconde, après une première époque (la lecture du cache est répétée jusqu'à 20 000
+Mesuré : images lues par seconde, après une première époque (la lecture du cache est répétée jusqu'à 10 000
 images) ; fichiers déjà dans la mémoire du système pour tous : sur un disque froid, le cache, 97 Ko par photo, ne
 peut pas aller plus vite que le disque. La dernière ligne lit le cache sans `tf.data`.
 Résultats ajoutés à `mesures/hm.csv`.
@@ -35,7 +35,7 @@ from resultats import ajouter_resultats  # noqa: E402
 
 from outils import cache, jeux  # noqa: E402
 
-COTE, LOT, A_LIRE, OCTETS = 180, 32, 20_000, 273_000
+COTE, LOT, A_LIRE, OCTETS = 180, 32, 10_000, 273_000
 TAILLE = (1166, 1750)
 
 

@@ -446,7 +446,7 @@ def test_un_fragment_perdu_est_refait(en_cache, manifeste, tmp_path):
     (dossier / bilan["fragments"][2]).unlink()
     with pytest.raises(DonneesInvalides, match="Il manque photos-00002"):
         cache.lire_cache(dossier, {"0": 0})
-    assert cache.ecrire_cache(manifeste, dossier, cote=48, par_fragment=50)["repris"] == 6
+    assert cache.ecrire_cache(manifeste, dossier, cote=48, par_fragment=50)["repris"] == 5
     assert contenu(dossier) == avant
 
 
