@@ -97,7 +97,7 @@ def test_l_archive_comprimee_ou_celle_de_kaggle_convient_aussi(archive, tmp_path
     ("abimer", "attendu"),
     [
         (lambda o: o[: len(o) // 2], "coupé|abîmée"),
-        (lambda o: gzip.compress(o)[:-1_000], "abîmée"),
+        (lambda o: gzip.compress(o)[: len(gzip.compress(o)) // 2], "abîmée"),
         (lambda o: gzip.compress(o).replace(b"\x00", b"\x01"), "abîmée"),
         (lambda o: b"<html>bonjour</html>" * 100, "abîmée"),
         (lambda o: b"", "abîmée"),
