@@ -623,7 +623,7 @@ def premier_port_libre(port):
 def commandes_du_service(modele, port, port_page):
     """Rend (commande du service, commande de la page, réglages d'environnement)."""
     service = [python_venv(), "-m", "uvicorn", "service.api:app", "--app-dir", LABOS]
-    service += ["--port", port, "--timeout-graceful-shutdown", "5"]
+    service += ["--http", "h11", "--port", port, "--timeout-graceful-shutdown", "5"]
     page = [python_venv(), "-m", "streamlit", "run", LABOS / "service" / "page.py"]
     page += ["--server.port", port_page, "--server.address", "localhost"]
     if (

@@ -18,12 +18,13 @@ from service.reseau import ReseauExporte  # noqa: E402
 A_LA_RACINE = (
     "requirements.txt",
     "requirements-page.txt",
+    "versions.txt",
     "Procfile",
     "Dockerfile",
     ".python-version",
 )
-SERVICE = ("api.py", "portier.py", "reseau.py", "page.py", "page.html")
-OUTILS = ("__init__", "fichiers", "photos", "preparation", "json_keras", "modele")
+SERVICE = ("api.py", "portier.py", "atelier.py", "reponses.py", "reseau.py", "page.py", "page.html")
+OUTILS = ("__init__", "fichiers", "photos", "poids", "preparation", "json_keras", "modele")
 FICHIERS = {
     "service": [ICI / nom for nom in SERVICE],
     ".streamlit": [ICI / ".streamlit" / "config.toml"],
