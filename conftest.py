@@ -51,10 +51,13 @@ def pytest_collection_finish():
 def pytest_report_header():
     """Dit sur quelles images Fashion-MNIST les tests vont s'exécuter, et ce qui ne sera pas vérifié."""
     try:
-        from outils.donnees import source_disponible
-    except ImportError as erreur:
+        from outils import donnees
+
+        reelles = donnees.deja_la()
+    except (ImportError, ValueError) as erreur:  # un fichier de données abîmé : les tests le diront
         return f"Données : source inconnue ({erreur})"
-    lignes = [source_disponible()]
+    absentes = "Données : Fashion-MNIST à télécharger (31 Mo) ou, sans réseau, jumeau dessiné"
+    lignes = ["Données : Fashion-MNIST réel" if reelles else absentes]
     if SANS_JAX:
         commande = "pip install -r analyse_image/echelle/requirements.txt"
         lignes.append(f"Labo 8 : pas vérifié (ni JAX ni Dask ; {commande})")

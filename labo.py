@@ -39,6 +39,8 @@ Utilisation : python3 labo.py [COMMANDE]          (sous Windows : py labo.py [CO
       --sur-place        remplace chaque notebook par sa version exécutée
   servir [MODELE]    lance le service et sa page (labo 7) avec un modèle exporté ;
                      par défaut modele/reference
+  site               les labos en un site, à lire sans réseau ni serveur, dans sortie/site
+      --sortie DOSSIER   dans ce dossier
   tests [OPTIONS]    vérifie le style du code et passe tous les tests ; OPTIONS vont à pytest
   adresse URL        écrit partout l'adresse publique du dépôt : https://github.com/COMPTE/DEPOT
 
@@ -445,15 +447,16 @@ def ouvrir(nom):
     return lancer_et_attendre([python_venv(), "-m", "jupyterlab", "--log-level=WARN", *options])
 
 
-def titres(cellules):
-    """Pour chaque cellule, le dernier titre Markdown qui la précède."""
-    titre, resultat = "", []
-    for cellule in cellules:
+def etapes(cellules):
+    """Position de chaque cellule de code → « cellule 3/12 · le dernier titre Markdown qui la précède »."""
+    titre, trouvees = "", {}
+    for position, cellule in enumerate(cellules):
         if cellule.cell_type == "markdown":
-            trouves = re.findall(r"^#+ +(.+)$", cellule.source, re.MULTILINE)
-            titre = trouves[-1].strip() if trouves else titre
-        resultat.append(titre)
-    return resultat
+            titre = ([titre] + re.findall(r"^#+ +(.+)$", cellule.source, re.MULTILINE))[-1].strip()
+        elif cellule.cell_type == "code":
+            trouvees[position] = titre
+    noms = enumerate(trouvees.items(), start=1)
+    return {p: f"cellule {rang}/{len(trouvees)} · {titre}" for rang, (p, titre) in noms}
 
 
 def nettoyer(notebook):
@@ -505,19 +508,12 @@ def executer_notebook(notebook, dossier, env):
     """Exécute un notebook dans un noyau neuf, à partir de `dossier` ; rend None, ou l'échec (texte)."""
     import nbclient
 
-    debut, courante = time.monotonic(), {}
-    sections = titres(notebook.cells)
-    total = sum(cellule.cell_type == "code" for cellule in notebook.cells)
-    rangs = {}
-    for position, cellule in enumerate(notebook.cells):
-        if cellule.cell_type == "code":
-            rangs[position] = len(rangs) + 1
+    debut, courante, noms = time.monotonic(), {}, etapes(notebook.cells)
 
     def suivre(cell, cell_index):
         minutes, secondes = divmod(int(time.monotonic() - debut), 60)
-        nom = f"cellule {rangs[cell_index]}/{total} · {sections[cell_index]}"
-        courante.update(source=cell.source, nom=nom)
-        annoncer(f"  [{minutes:02d}:{secondes:02d}] {nom}")
+        courante.update(source=cell.source, nom=noms[cell_index])
+        annoncer(f"  [{minutes:02d}:{secondes:02d}] {noms[cell_index]}")
 
     client = nbclient.NotebookClient(
         notebook,
@@ -667,6 +663,30 @@ def servir(dossier):
             p.wait()
 
 
+# --- Publier -----------------------------------------------------------------------------------
+
+
+def publier(arguments):
+    """Lance « python -m publication » ; le site a ses propres bibliothèques, que pip ajoute à .venv/."""
+    if arguments[0] == "site":
+        installer = [
+            python_venv(),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
+        installer += ["--prefer-binary", "-r", RACINE / "publication" / "requirements.txt"]
+        if lancer_et_attendre(installer, env=environnement_de_pip()) != 0:
+            raise Probleme(
+                "Les bibliothèques du site n'ont pas pu être installées (le message de pip est ci-dessus).\n"
+                "Que faire : vérifiez la connexion à Internet, puis relancez."
+            )
+    env = dict(os.environ, PYTHONPATH=str(RACINE))
+    return lancer_et_attendre([python_venv(), "-m", "publication", *arguments], env=env)
+
+
 # --- Vérifier le dépôt, écrire son adresse ---------------------------------------------------
 
 
@@ -756,6 +776,9 @@ def lire_arguments(arguments):
     lieu.add_argument("--sortie")
     lieu.add_argument("--sur-place", action="store_true")
     commandes.add_parser("servir").add_argument("modele", nargs="?")
+    for nom in ("site", "publier"):
+        publication = commandes.add_parser(nom, prefix_chars="\0", add_help=False)
+        publication.add_argument("options", nargs="*")
     commandes.add_parser("tests", prefix_chars="\0", add_help=False).add_argument(
         "options", nargs="*"
     )
@@ -778,6 +801,8 @@ def obeir(arguments):
         return ouvrir(choix.labo)
     if choix.commande == "servir":
         return servir(choix.modele)
+    if choix.commande in ("site", "publier"):
+        return publier([choix.commande, *choix.options])
     if choix.commande == "tests":
         return tester(choix.options)
     if choix.commande == "executer":

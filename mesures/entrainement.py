@@ -28,7 +28,7 @@ from resultats import ajouter_resultats, deja_mesure  # noqa: E402
 CELLULES = (
     *("imports", "parametres", "donnees", "reseau", "flux", "entrainer-publie"),
     *("augmentations", "bruits", "enchainer", "cinq", "cycle", "entrainer-notre"),
-    *("etape", "phases", "trier", "moyenner"),
+    *("orthogonaliser", "muon", "etape", "phases", "trier", "moyenner"),
 )
 IMAGES_PISTES, EPOQUES_PISTES, LARGEUR_PISTES = 12_000, 12, 16
 

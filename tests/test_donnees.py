@@ -73,24 +73,15 @@ def test_les_csv_sont_ecrits_depuis_les_images_reelles_et_relus_a_l_identique(da
     assert not provisoires(datas)
 
 
-def test_les_csv_deja_la_sont_la_source_et_le_cache_suit_leurs_changements(petits_csv):
+def test_les_csv_deja_la_sont_la_source_et_leurs_changements_se_voient(petits_csv):
     (X, y), _ = donnees.charger_fashion_mnist()
-    assert X.shape == (20, 28, 28) and (petits_csv / donnees.CACHE).is_file()
+    assert X.shape == (20, 28, 28)
     chemin = petits_csv / "fashion-mnist_train.csv"
     lignes = chemin.read_text().splitlines()
     lignes[1] = "7" + lignes[1][1:]
     chemin.write_text("\n".join(lignes) + "\n")
-    os.utime(chemin, ns=(1, 1))
     (_, y_change), _ = donnees.charger_fashion_mnist()
     assert (y[0], y_change[0]) == (0, 7)
-
-
-def test_un_cache_abime_est_refait(petits_csv):
-    (X, _), _ = donnees.charger_fashion_mnist()
-    (petits_csv / donnees.CACHE).write_bytes(b"PK pas un npz")
-    with pytest.warns(UserWarning, match="illisible"):
-        (X_relu, _), _ = donnees.charger_fashion_mnist()
-    assert np.array_equal(X, X_relu)
 
 
 def test_sans_rien_le_jumeau_est_annonce_et_range_a_part(datas, sans_reel, capsys):
@@ -287,16 +278,11 @@ def lecture_seule(petits_csv, monkeypatch):
     petits_csv.chmod(0o755)
 
 
-def test_un_dossier_partage_en_lecture_seule_suffit(lecture_seule, capsys, monkeypatch):
+def test_un_dossier_partage_en_lecture_seule_suffit(lecture_seule):
     (X, _), _ = donnees.charger_fashion_mnist()
     assert X.shape == (20, 28, 28)
     assert [c.parent for c in donnees.obtenir_csv()] == [lecture_seule] * 2
-    personnel = lecture_seule.parent / "personnel" / "labos-images"
-    assert (personnel / donnees.CACHE).is_file() and contenu(personnel) == [donnees.CACHE]
-    assert "est en lecture seule : on écrit dans" in capsys.readouterr().out
-    monkeypatch.setattr(donnees, "lire_csv", None)
-    (_, y), _ = donnees.charger_fashion_mnist()  # le cache écrit ailleurs est retrouvé
-    assert len(y) == 20
+    assert contenu(lecture_seule.parent / "personnel") == []
 
 
 def test_un_dossier_vide_en_lecture_seule_recoit_ses_donnees_ailleurs(
@@ -367,14 +353,14 @@ def noms(dossier):
 def test_deux_noyaux_obtiennent_les_memes_donnees(datas, service):
     for sortie in ensemble(2, PETITS, *service, 0):
         assert sortie.endswith(f"20 {datas} {datas}\n") and "DESSINÉES" not in sortie
-    attendus = [*donnees.CSV, donnees.CACHE, *(f"{nom}.gz" for nom in donnees.UBYTE)]
+    attendus = [*donnees.CSV, *(f"{nom}.gz" for nom in donnees.UBYTE)]
     assert noms(datas) == sorted(attendus)
 
 
 def test_deux_noyaux_sans_reseau_ont_le_meme_jumeau(datas, service):
     for sortie in ensemble(2, PETITS, "http://127.0.0.1:9/", service[1], 0):
         assert sortie.endswith(f"40 {datas}/jumeau {datas}/jumeau\n") and "DESSINÉES" in sortie
-    assert noms(datas / "jumeau") == sorted([*donnees.CSV, donnees.CACHE])
+    assert noms(datas / "jumeau") == sorted(donnees.CSV)
 
 
 def test_les_vraies_donnees_arrivees_pendant_le_dessin_l_emportent(petits_csv, monkeypatch, capsys):
@@ -408,7 +394,7 @@ def test_les_csv_de_l_enonce_dans_analyse_image_sont_lus(petits_csv, tmp_path, m
     monkeypatch.setattr(fichiers, "RACINE", tmp_path / "depot")
     monkeypatch.setattr(donnees, "_trouver_ubyte", None)  # rien d'autre n'est cherché
     assert [c.parent for c in donnees.obtenir_csv(miroirs=())] == [enonce] * 2
-    assert "fichiers CSV de « analyse_image/datas »" in donnees.source_disponible()
+    assert donnees.deja_la()
 
 
 def test_une_archive_de_kaggle_non_decompressee_est_nommee(petits_csv):

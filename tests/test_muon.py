@@ -1,11 +1,13 @@
-"""L'optimiseur Muon du labo 3."""
+"""L'optimiseur Muon, tel que l'écrivent les cellules du labo 3."""
 
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from extraits import executer_cellules
+from keras import layers, ops
 
-from outils.muon import Muon, orthogonaliser
+LABO = executer_cellules("deux_convolutions", "orthogonaliser", "muon", keras=keras, np=np, ops=ops)
+Muon, orthogonaliser = LABO["Muon"], LABO["orthogonaliser"]
 
 
 def reseau():
@@ -62,9 +64,3 @@ def test_hors_des_noyaux_c_est_adamw():
         poids.append([np.asarray(v) for v in modele.trainable_variables])
     for muon, adamw in zip(*poids, strict=True):
         assert np.allclose(muon, adamw) == (muon.ndim != 4)
-
-
-def test_la_configuration_refait_le_meme_optimiseur():
-    refait = Muon.from_config(Muon(1e-2, rapport=7.0, inertie=0.8).get_config())
-    assert (refait.rapport, refait.inertie) == (7.0, 0.8)
-    assert float(refait.learning_rate) == pytest.approx(1e-2)

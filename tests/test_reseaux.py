@@ -50,7 +50,7 @@ def test_reference_legere(reference):
 
 
 def test_reference_sur_le_vrai_jeu_de_test(reference):
-    if "réel" not in donnees.source_disponible():
+    if not donnees.deja_la():
         pytest.skip("vrai Fashion-MNIST absent de cette machine")
     _, (X_test, y_test) = donnees.charger_fashion_mnist()
     entrees = X_test[..., np.newaxis] / np.float32(255)

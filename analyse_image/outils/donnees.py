@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import warnings
 import zlib
 from pathlib import Path
 
@@ -37,7 +36,6 @@ CLASSES = (
 )
 COLONNES = ["label", *(f"pixel{i}" for i in range(1, 785))]
 CSV = {"fashion-mnist_train.csv": 60_000, "fashion-mnist_test.csv": 10_000}
-CACHE = "fashion-mnist.npz"
 TAILLE_JUMEAU = {"fashion-mnist_train.csv": 12_000, "fashion-mnist_test.csv": 2_000}
 
 # Paquet Debian/Ubuntu « dataset-fashion-mnist » : les 70 000 images d'origine.
@@ -83,14 +81,15 @@ def _premiere_faute(chemin):
     return "un fichier que pandas ne sait pas lire"
 
 
-def lire_csv(chemin):
+def lire_csv(chemin, tailles=None):
     """Lit un CSV Fashion-MNIST et le vérifie (en-tête, 785 colonnes, lignes, étiquettes, pixels).
 
-    Rend `X` uint8 (n, 28, 28) dans 0–255 et `y` uint8 (n,) dans 0–9.
-    Lève `DonneesInvalides` si le fichier est abîmé, tronqué ou échangé avec l'autre.
+    `tailles` : le nombre de lignes attendu sous chaque nom, par défaut `CSV`. Rend `X` uint8 (n, 28, 28)
+    dans 0–255 et `y` uint8 (n,) dans 0–9. Lève `DonneesInvalides` si le fichier est abîmé, tronqué ou
+    échangé avec l'autre.
     """
     chemin = Path(chemin)
-    remede, n_lignes = _remede(chemin), CSV.get(chemin.name)
+    remede, n_lignes = _remede(chemin), (tailles or CSV).get(chemin.name)
     noms = lire_entete(chemin, COLONNES, remede)
     if noms != COLONNES:
         trouve = f"{len(noms)} colonnes, en trop ou en désordre"
@@ -173,62 +172,36 @@ def telecharger_ubyte(dossier, miroirs=MIROIRS):
             telecharger([f"{miroir}{chemin.name}" for miroir in miroirs], chemin, f"md5:{md5}")
 
 
-# --- Cache et choix de la source ------------------------------------------------------------------
+# --- Le choix de la source ------------------------------------------------------------------------
 
 
-def _csv_presents(dossiers):
+def _csv_presents(jumeau=""):
     """Les CSV déjà là (dict nom → chemin) ; lève `DonneesInvalides` s'il faut d'abord les décompresser."""
+    dossiers = [dossier / jumeau for dossier in dossiers_datas()]
     chemins = {nom: trouver_csv(nom, dossiers) for nom in CSV}
     return {nom: chemin for nom, chemin in chemins.items() if chemin}
 
 
-def _empreinte(chemins):
-    """Taille et date des CSV présents : le cache leur correspond-il encore ?"""
-    etats = {nom: chemin.stat() for nom, chemin in chemins.items()}
-    return str({nom: (etat.st_size, etat.st_mtime_ns) for nom, etat in etats.items()})
+def deja_la():
+    """Vrai si les 70 000 vraies images sont sur ce disque, en CSV ou dans les fichiers d'origine."""
+    return len(_csv_presents()) == len(CSV) or _trouver_ubyte() is not None
 
 
-def _lire_cache(dossiers, chemins):
-    for cache in (dossier / CACHE for dossier in dossiers if (dossier / CACHE).is_file()):
-        try:
-            with np.load(cache, allow_pickle=False) as f:
-                if not chemins or str(f["empreinte"]) == _empreinte(chemins):
-                    return (f["X"], f["y"]), (f["X_test"], f["y_test"])
-        except (OSError, ValueError, KeyError, EOFError, zlib.error) as erreur:
-            warnings.warn(
-                f"Cache « {nom_court(cache)} » illisible ({erreur}) : il est refait.", stacklevel=3
-            )
-    return None
-
-
-def _ecrire_cache(dossier, donnees, chemins):
-    (X, y), (X_test, y_test) = donnees
-    empreinte = _empreinte(chemins)
-    try:
-        with ecriture_atomique(dossier / CACHE) as provisoire:
-            np.savez(provisoire, X=X, y=y, X_test=X_test, y_test=y_test, empreinte=empreinte)
-    except OSError as erreur:  # sans cache, on relit les fichiers
-        warnings.warn(f"Pas de cache : {erreur}", stacklevel=3)
-
-
-def source_disponible():
-    """Dit en une phrase d'où viendra Fashion-MNIST, sans rien lire ni télécharger."""
-    for dossier in dossiers_datas():
-        if all((dossier / nom).is_file() for nom in CSV):
-            return f"Données : Fashion-MNIST réel, fichiers CSV de « {nom_court(dossier)} »"
-    if chemins := _trouver_ubyte():
-        return f"Données : Fashion-MNIST réel, fichiers de « {nom_court(chemins[0].parent)} »"
-    return "Données : Fashion-MNIST à télécharger (31 Mo) ou, sans réseau, jumeau dessiné"
+def _ecrire_absents(parties, jumeau=""):
+    """Écrit ceux des deux CSV qui manquent ; rend les chemins des deux."""
+    if len(_csv_presents(jumeau)) < len(CSV):
+        dossier = dossier_inscriptible() / jumeau
+        with verrou(dossier / "fashion-mnist"):
+            for nom, partie in zip(CSV, parties, strict=True):
+                if nom not in _csv_presents(jumeau):
+                    _ecrire_csv(dossier / nom, *partie)
+    return tuple(_csv_presents(jumeau).values())
 
 
 def _obtenir(miroirs):
     """Rend ((X, y), (X_test, y_test)) et « jumeau » si ce sont des dessins, sinon ""."""
-    dossiers = dossiers_datas()
-    chemins = _csv_presents(dossiers)
-    if donnees := _lire_cache(dossiers, chemins):
-        return donnees, ""
     # Les CSV déjà là passent d'abord ; ce qui manque vient des fichiers d'origine.
-    parties = {nom: lire_csv(chemin) for nom, chemin in chemins.items()}
+    parties = {nom: lire_csv(chemin) for nom, chemin in _csv_presents().items()}
     if len(parties) < len(CSV):
         if not _trouver_ubyte():
             try:
@@ -237,22 +210,16 @@ def _obtenir(miroirs):
                 return _obtenir_jumeau(erreur)
         X, y, X_test, y_test = map(_lire_ubyte, _trouver_ubyte())
         parties = dict(zip(CSV, ((X, y), (X_test, y_test)), strict=True)) | parties
-    donnees = tuple(parties[nom] for nom in CSV)
-    _ecrire_cache(dossier_inscriptible(), donnees, chemins)
-    return donnees, ""
+    return tuple(parties[nom] for nom in CSV), ""
 
 
 def _obtenir_jumeau(raison):
-    dossiers = [dossier / "jumeau" for dossier in dossiers_datas()]
-    chemins = _csv_presents(dossiers)
-    donnees = _lire_cache(dossiers, chemins)
-    if not donnees:
+    if len(_csv_presents("jumeau")) < len(CSV):
         n, n_test = TAILLE_JUMEAU.values()
         X, y = jumeau_fashion_mnist(n + n_test)
-        donnees = (X[:n], y[:n]), (X[n:], y[n:])
-        _ecrire_cache(dossier_inscriptible() / "jumeau", donnees, chemins)
-    if _trouver_ubyte() or len(_csv_presents(dossiers_datas())) == len(CSV):
-        return _obtenir(())  # les vraies sont arrivées entre-temps, par un autre noyau
+        if deja_la():
+            return _obtenir(())  # les vraies sont arrivées pendant le dessin, par un autre noyau
+        _ecrire_absents(((X[:n], y[:n]), (X[n:], y[n:])), "jumeau")
     annoncer_dessins(
         "Fashion-MNIST",
         raison,
@@ -260,7 +227,8 @@ def _obtenir_jumeau(raison):
         "connectez-vous à Internet et relancez, ou « sudo apt install dataset-fashion-mnist »\n"
         "  (Debian/Ubuntu), ou posez les deux CSV de Kaggle dans « datas/ ».",
     )
-    return donnees, "jumeau"
+    chemins = _csv_presents("jumeau").values()
+    return tuple(lire_csv(chemin, TAILLE_JUMEAU) for chemin in chemins), "jumeau"
 
 
 def charger_fashion_mnist(miroirs=MIROIRS):
@@ -280,19 +248,7 @@ def obtenir_csv(miroirs=MIROIRS):
     Mêmes sources et mêmes erreurs que `charger_fashion_mnist` ; les CSV du jumeau dessiné sont dans
     un dossier à part, `jumeau/`, pour n'être jamais pris pour les vrais.
     """
-    donnees, jumeau = _obtenir(miroirs)
-
-    def presents():
-        return _csv_presents([dossier / jumeau for dossier in dossiers_datas()])
-
-    if len(presents()) < len(CSV):
-        dossier = dossier_inscriptible() / jumeau
-        with verrou(dossier / "fashion-mnist"):
-            for nom, partie in zip(CSV, donnees, strict=True):
-                if nom not in presents():
-                    _ecrire_csv(dossier / nom, *partie)
-        _ecrire_cache(dossier, donnees, presents())
-    chemins = presents()
-    for chemin in chemins.values():
+    chemins = _ecrire_absents(*_obtenir(miroirs))
+    for chemin in chemins:
         print(f"Données : {nom_court(chemin)} ({chemin.stat().st_size / 1e6:.0f} Mo)", flush=True)
-    return tuple(chemins.values())
+    return chemins
