@@ -554,9 +554,12 @@ def test_sigterm_arrete_aussi_les_programmes_lances(commande, programmes):
         "sys.exit(labo.principal())"
     )
     processus = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=labo.RACINE, stderr=subprocess.PIPE, encoding="utf-8",
+        [sys.executable, "-c", code],
+        cwd=labo.RACINE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
         env=dict(os.environ, PYTHONUTF8="1"),
-    )  # fmt: skip
+    )
     for _ in range(programmes):
         assert processus.stderr.readline() == "prêt\n"
     processus.send_signal(signal.SIGTERM)
