@@ -80,9 +80,7 @@ ECARTEES = re.compile(
     r"PYTHON[A-Z]|JUPYTER_PATH$|MPLBACKEND$|MATPLOTLIBRC$|KERAS_|TF_USE_LEGACY_KERAS$|PYTEST_"
 )
 # … et celles qui n'y changent rien.
-SANS_EFFET = re.compile(
-    r"PYTHON(DONTWRITEBYTECODE|FAULTHANDLER|HASHSEED|PYCACHEPREFIX|UNBUFFERED|UTF8)$|KERAS_HOME$"
-)
+SANS_EFFET = re.compile(r"PYTHON(FAULTHANDLER|HASHSEED|PYCACHEPREFIX|UNBUFFERED|UTF8)$|KERAS_HOME$")
 LOCALES = "127.0.0.1,localhost"
 
 
@@ -354,7 +352,8 @@ def preparer():
     if temoin().exists():
         temoin().unlink()  # une installation interrompue doit être refaite
     commande = [python_venv(), "-m", "pip", "install", "--disable-pip-version-check"]
-    commande += ["--prefer-binary", "-r", RACINE / "requirements.txt"]
+    # --no-compile : Python compilera lui-même, à leur premier import, les seuls fichiers dont on se sert.
+    commande += ["--prefer-binary", "--no-compile", "-r", RACINE / "requirements.txt"]
     # Sur un terminal, pip montre sa progression ; dans un journal, elle n'apprend rien.
     commande += [] if sys.stdout.isatty() else ["--quiet"]
     if lancer_et_attendre(commande, env=environnement_de_pip()) != 0:
