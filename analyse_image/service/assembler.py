@@ -37,6 +37,7 @@ OUTILS = (
 VISAGE = ("visage.tflite", "visage.LICENCE.txt")  # d'un autre : sa licence le suit
 FICHIERS = {
     "service": [ICI / nom for nom in SERVICE],
+    "images": [RACINE / "images" / nom for nom in ("pantalon.jpg", "baskets.jpg", "sac.png")],
     ".streamlit": [ICI / ".streamlit" / "config.toml"],
     "outils": [
         *(ICI.parent / "outils" / f"{nom}.py" for nom in OUTILS),
