@@ -7,6 +7,8 @@ from correction.remise import NOMS, mauvaises_evaluations, ou_cellule, pourcent,
 def diagnostic(r):
     """Phrases (liste, vide si tout va bien), sans effet sur la note."""
     phrases = [p for role in NOMS for p in _notebook(r, role)]
+    if not any(r.labo.values()):  # une archive qu'on n'a pas su ouvrir n'est pas une remise vide
+        phrases = [*r.faits["remarques"][:2], *phrases]
     return [*phrases, *_entrainement(r), *_modele(r)][:8]
 
 
