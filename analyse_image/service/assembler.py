@@ -18,12 +18,22 @@ from service.reseau import ReseauExporte  # noqa: E402
 A_LA_RACINE = (
     "requirements.txt",
     "requirements-page.txt",
+    "versions.txt",
     "Procfile",
     "Dockerfile",
     ".python-version",
 )
-SERVICE = ("api.py", "portier.py", "reseau.py", "page.py", "page.html")
-OUTILS = ("__init__", "fichiers", "photos", "visage", "preparation", "json_keras", "modele")
+SERVICE = ("api.py", "portier.py", "atelier.py", "reponses.py", "reseau.py", "page.py", "page.html")
+OUTILS = (
+    "__init__",
+    "fichiers",
+    "photos",
+    "poids",
+    "visage",
+    "preparation",
+    "json_keras",
+    "modele",
+)
 VISAGE = ("visage.tflite", "visage.LICENCE.txt")  # d'un autre : sa licence le suit
 FICHIERS = {
     "service": [ICI / nom for nom in SERVICE],
