@@ -447,15 +447,16 @@ def ouvrir(nom):
     return lancer_et_attendre([python_venv(), "-m", "jupyterlab", "--log-level=WARN", *options])
 
 
-def titres(cellules):
-    """Pour chaque cellule, le dernier titre Markdown qui la précède."""
-    titre, resultat = "", []
-    for cellule in cellules:
+def etapes(cellules):
+    """Position de chaque cellule de code → « cellule 3/12 · le dernier titre Markdown qui la précède »."""
+    titre, trouvees = "", {}
+    for position, cellule in enumerate(cellules):
         if cellule.cell_type == "markdown":
-            trouves = re.findall(r"^#+ +(.+)$", cellule.source, re.MULTILINE)
-            titre = trouves[-1].strip() if trouves else titre
-        resultat.append(titre)
-    return resultat
+            titre = ([titre] + re.findall(r"^#+ +(.+)$", cellule.source, re.MULTILINE))[-1].strip()
+        elif cellule.cell_type == "code":
+            trouvees[position] = titre
+    noms = enumerate(trouvees.items(), start=1)
+    return {p: f"cellule {rang}/{len(trouvees)} · {titre}" for rang, (p, titre) in noms}
 
 
 def nettoyer(notebook):
@@ -507,19 +508,12 @@ def executer_notebook(notebook, dossier, env):
     """Exécute un notebook dans un noyau neuf, à partir de `dossier` ; rend None, ou l'échec (texte)."""
     import nbclient
 
-    debut, courante = time.monotonic(), {}
-    sections = titres(notebook.cells)
-    total = sum(cellule.cell_type == "code" for cellule in notebook.cells)
-    rangs = {}
-    for position, cellule in enumerate(notebook.cells):
-        if cellule.cell_type == "code":
-            rangs[position] = len(rangs) + 1
+    debut, courante, noms = time.monotonic(), {}, etapes(notebook.cells)
 
     def suivre(cell, cell_index):
         minutes, secondes = divmod(int(time.monotonic() - debut), 60)
-        nom = f"cellule {rangs[cell_index]}/{total} · {sections[cell_index]}"
-        courante.update(source=cell.source, nom=nom)
-        annoncer(f"  [{minutes:02d}:{secondes:02d}] {nom}")
+        courante.update(source=cell.source, nom=noms[cell_index])
+        annoncer(f"  [{minutes:02d}:{secondes:02d}] {noms[cell_index]}")
 
     client = nbclient.NotebookClient(
         notebook,
