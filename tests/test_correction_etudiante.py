@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import remises
 import yaml
+from fuites import fuites
 from PIL import Image
 from test_correction import BAREME, MODELE, manques, parts
 
@@ -348,7 +349,7 @@ def test_une_solution_recopiee_ailleurs_est_trouvee():
     resolu = {"cells": [{"source": solution}]}
     copie = "def f(x, y):\n    return np.clip((x - y.min()) / (y.max() - y.min()),\n                   0, 1)"
     autre = "def f(x, y):\n    return np.clip((x - y.mean()) / y.std(), -1, 1)"
-    trouvees = etudiante.fuites({"labo": resolu}, {"copie.py": copie, "autre.py": autre})
+    trouvees = fuites({"labo": resolu}, {"copie.py": copie, "autre.py": autre})
     assert [(labo, fichier) for labo, fichier, _ in trouvees] == [("labo", "copie.py")]
 
 
@@ -362,7 +363,7 @@ def test_aucune_autre_reponse_ne_se_lit_dans_ce_qu_on_distribue():
             distribues[fichier.name] = "\n".join(map(source, cellules))
         elif fichier.suffix == ".py":
             distribues[fichier.name] = fichier.read_text(encoding="utf-8")
-    trouvees = etudiante.fuites(resolus, distribues)
+    trouvees = fuites(resolus, distribues)
     assert {(labo, fichier) for labo, fichier, _ in trouvees} <= FUITES_CONNUES, trouvees
 
 

@@ -30,6 +30,7 @@ LABO = executer_cellules(
     "transfer_learning",
     *("multiplications", "degeler-apres"),
     **{"keras": keras, "np": np, "layers": layers, "transfert": transfert},
+    charger_base=transfert.charger_base,
     creer_notre=lambda cote: keras.Sequential(),
 )
 multiplications, degeler_apres = LABO["multiplications"], LABO["degeler_apres"]
