@@ -39,8 +39,10 @@ Utilisation : python3 labo.py [COMMANDE]          (sous Windows : py labo.py [CO
       --sur-place        remplace chaque notebook par sa version exécutée
   servir [MODELE]    lance le service et sa page (labo 7) avec un modèle exporté ;
                      par défaut modele/reference
+  publier [MODELE]   le modèle en une page, à mettre en ligne sans serveur, dans sortie/page ;
+                     par défaut le vôtre (modele/), ou modele/reference
   site               les labos en un site, à lire sans réseau ni serveur, dans sortie/site
-      --sortie DOSSIER   dans ce dossier
+      --sortie DOSSIER   (publier, site) dans ce dossier
   tests [OPTIONS]    vérifie le style du code et passe tous les tests ; OPTIONS vont à pytest
   adresse URL        écrit partout l'adresse publique du dépôt : https://github.com/COMPTE/DEPOT
 
