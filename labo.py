@@ -39,8 +39,10 @@ Utilisation : python3 labo.py [COMMANDE]          (sous Windows : py labo.py [CO
       --sur-place        remplace chaque notebook par sa version exécutée
   servir [MODELE]    lance le service et sa page (labo 7) avec un modèle exporté ;
                      par défaut modele/reference
+  publier [MODELE]   le modèle en une page, à mettre en ligne sans serveur, dans sortie/page ;
+                     par défaut le vôtre (modele/), ou modele/reference
   site               les labos en un site, à lire sans réseau ni serveur, dans sortie/site
-      --sortie DOSSIER   dans ce dossier
+      --sortie DOSSIER   (publier, site) dans ce dossier
   tests [OPTIONS]    vérifie le style du code et passe tous les tests ; OPTIONS vont à pytest
   adresse URL        écrit partout l'adresse publique du dépôt : https://github.com/COMPTE/DEPOT
 
@@ -80,9 +82,7 @@ ECARTEES = re.compile(
     r"PYTHON[A-Z]|JUPYTER_PATH$|MPLBACKEND$|MATPLOTLIBRC$|KERAS_|TF_USE_LEGACY_KERAS$|PYTEST_"
 )
 # … et celles qui n'y changent rien.
-SANS_EFFET = re.compile(
-    r"PYTHON(DONTWRITEBYTECODE|FAULTHANDLER|HASHSEED|PYCACHEPREFIX|UNBUFFERED|UTF8)$|KERAS_HOME$"
-)
+SANS_EFFET = re.compile(r"PYTHON(FAULTHANDLER|HASHSEED|PYCACHEPREFIX|UNBUFFERED|UTF8)$|KERAS_HOME$")
 LOCALES = "127.0.0.1,localhost"
 
 
@@ -354,7 +354,8 @@ def preparer():
     if temoin().exists():
         temoin().unlink()  # une installation interrompue doit être refaite
     commande = [python_venv(), "-m", "pip", "install", "--disable-pip-version-check"]
-    commande += ["--prefer-binary", "-r", RACINE / "requirements.txt"]
+    # --no-compile : Python compilera lui-même, à leur premier import, les seuls fichiers dont on se sert.
+    commande += ["--prefer-binary", "--no-compile", "-r", RACINE / "requirements.txt"]
     # Sur un terminal, pip montre sa progression ; dans un journal, elle n'apprend rien.
     commande += [] if sys.stdout.isatty() else ["--quiet"]
     if lancer_et_attendre(commande, env=environnement_de_pip()) != 0:
@@ -619,7 +620,7 @@ def premier_port_libre(port):
 def commandes_du_service(modele, port, port_page):
     """Rend (commande du service, commande de la page, réglages d'environnement)."""
     service = [python_venv(), "-m", "uvicorn", "service.api:app", "--app-dir", LABOS]
-    service += ["--port", port, "--timeout-graceful-shutdown", "5"]
+    service += ["--http", "h11", "--port", port, "--timeout-graceful-shutdown", "5"]
     page = [python_venv(), "-m", "streamlit", "run", LABOS / "service" / "page.py"]
     page += ["--server.port", port_page, "--server.address", "localhost"]
     if (

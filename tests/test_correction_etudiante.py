@@ -340,7 +340,7 @@ def test_des_marqueurs_fautifs_sont_une_erreur(cellule):
 
 # --- Les réponses qui se lisent ailleurs ------------------------------------------------------------
 
-# À réécrire autrement : `hm` fournit ce que la question fait écrire.
+
 def test_une_solution_recopiee_ailleurs_est_trouvee():
     solution = "### BEGIN SOLUTION\nz = np.clip((a - b.min()) / (b.max() - b.min()), 0, 1)\n### END SOLUTION"
     resolu = {"cells": [{"source": solution}]}
