@@ -99,6 +99,32 @@ def tourner_autour(x, angle, px, py):
     return projeter(x, cos, sin, px - cos * px - sin * py, -sin, cos, py + sin * px - cos * py)
 
 
+def incliner(x, pente):
+    """Perspective : le haut plus étroit que le bas (pente > 0), ou l'inverse ; une jupe s'évase ainsi."""
+    k = 1 - pente * CENTRE
+    zero, recul = tf.zeros_like(pente), -pente * CENTRE**2 / k
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=x,
+        transforms=tf.stack(
+            [
+                1 / k,
+                CENTRE * pente / k,
+                recul,
+                zero,
+                (1 + CENTRE * pente) / k,
+                recul,
+                zero,
+                pente / k,
+            ],
+            1,
+        ),
+        output_shape=[28, 28],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
+
+
 def boite(x):
     """Premières et dernières ligne et colonne qui ne sont pas du fond : y0, y1, x0, x1, chacune (n,)."""
     plein = x[..., 0] > 0.06
@@ -208,12 +234,17 @@ def suspendre(x):
 
 
 def vue_de_dessus(x):
-    """Une chaussure vue de dessus, à peu près : la vue de côté, aplatie, et son reflet."""
+    """Une chaussure vue de dessus, à peu près : la vue de côté, aplatie, et son reflet ; l'ouverture au talon."""
     n = tf.shape(x)[0]
     un = tf.ones((n,))
     x = recadrer(x)
-    demi = affine(x, 0 * un, un, uniforme(n, 0.25, 0.45), dy=uniforme(n, 0.5, 2.5))
-    return tf.maximum(demi, demi[:, ::-1])
+    demi = affine(x, 0 * un, un, uniforme(n, 0.4, 0.8), dy=uniforme(n, 0.5, 2.5))
+    dessus = tf.maximum(demi, demi[:, ::-1])
+    v, u = tf.range(28.0)[None, :, None, None] - CENTRE, tf.range(28.0)[None, None, :, None]
+    talon = CENTRE + c(uniforme(n, 4, 9) * tf.sign(uniforme(n, -1, 1)))
+    trou = ((u - talon) / c(uniforme(n, 3, 6))) ** 2 + (v / c(uniforme(n, 1.5, 3.5))) ** 2 < 1
+    trou &= (dessus > 0.06) & (c(pile(n, 0.7)) > 0)
+    return tf.where(trou, c(uniforme(n, 0.05, 1)) * tf.ones_like(x), dessus)
 
 
 def en_paire(x):
@@ -275,9 +306,14 @@ def deformer(x, y):
     x = choisir(articule, ecarter_manches(x, y), x)
     x = choisir(pile(n, 0.25) * haut, fermer(x), x)
     x = choisir(pile(n, 0.06) * (1 - soulier), suspendre(x), x)
+    robe = tf.cast(est(y, ROBE), tf.float32)
     angle = normale(n, 0.1) + pile(n, 0.2) * soulier * uniforme(n, -math.pi, math.pi)
-    echelle, allongement = 0.8 + 0.2 * articule, tf.exp(normale(n, 0.12))
+    echelle = 0.8 + 0.2 * articule
+    allongement = tf.exp(
+        normale(n, 0.12) + 0.2 * robe * uniforme(n, 0, 1)
+    )  # robes courtes d'enfants
     seul = affine(x, angle, echelle * allongement, echelle / allongement, normale(n, 0.08))
+    seul = choisir(pile(n, 0.4), incliner(seul, normale(n, 0.01) + robe * normale(n, 0.008)), seul)
     x = choisir(pile(n, 0.35) * soulier, en_paire(x), seul)
     porte = pile(n, PART_PORTEE) * tf.cast(est(y, *HAUTS, ROBE), tf.float32)
     porte += pile(n, 2.5 * PART_PORTEE) * pantalon
@@ -311,7 +347,7 @@ def changer_tons(x):
     x = tf.where(reste, tf.clip_by_value(ton_du_reste, 0.05, 1), x)
     x += c(pile(n, 0.3) * uniforme(n, 0, 1)) * (tf.nn.avg_pool2d(x, 3, 1, "SAME") - x)
     # Plusieurs rééchantillonnages l'ont adoucie ; une photo réduite d'un coup reste nette.
-    nettete = c(pile(n, 0.6) * uniforme(n, 0, 1.8)) * tf.cast(x > 0.03, tf.float32)
+    nettete = c(pile(n, 0.6) * uniforme(n, 0, 1.4)) * tf.cast(x > 0.03, tf.float32)
     return tf.clip_by_value(x - nettete * (tf.nn.avg_pool2d(x, 3, 1, "SAME") - x), 0, 1)
 
 

@@ -272,10 +272,6 @@ def _sur_fond_uni(rvb):
     if np.percentile(ecart[~fond], 60) > 20:  # vêtement bien contrasté
         # Une anse, un bras écarté : le fond se voit à travers ; mais pas les points d'une trame.
         fond |= _sans_points(proche, 5)
-        teinte = np.linalg.norm((lab - couleur)[..., 1:], axis=2)
-        assombri = couleur[0] - lab[..., 0]
-        ombre = (teinte < 4) & (assombri > 0) & (assombri < 12)
-        fond |= _tenant_au_bord(fond | ombre)
     return _sans_points(~fond, 3)
 
 
