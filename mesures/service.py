@@ -124,7 +124,17 @@ def demarrer(version, cas, modele):
     with socket.socket() as prise:
         prise.bind(("127.0.0.1", 0))
         port = prise.getsockname()[1]
-    commande = [sys.executable, "-m", "uvicorn", "--port", str(port), "--log-level", "error"]
+    commande = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "--http",
+        "h11",
+        "--port",
+        str(port),
+        "--log-level",
+        "error",
+    ]
     if version == "évidente":
         commande += ["service:evidente", "--factory", "--app-dir", str(ICI)]
     else:

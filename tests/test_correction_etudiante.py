@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import remises
 import yaml
+from fuites import fuites
 from PIL import Image
 from test_correction import BAREME, MODELE, manques, parts
 
@@ -339,16 +340,8 @@ def test_des_marqueurs_fautifs_sont_une_erreur(cellule):
 
 # --- Les réponses qui se lisent ailleurs ------------------------------------------------------------
 
-# À réécrire autrement : la vérification refait le calcul demandé, `hm` fournit ce que la question fait écrire.
-FUITES_CONNUES = {
-    # Une simple découpe, parmi des lignes que l'énoncé donne déjà, en désordre.
-    ("convolution.ipynb", "figures.py"),
-    ("convolution.ipynb", "preparation.py"),
-    ("deux_convolutions.ipynb", "labo3.py"),
-    ("passage_echelle.ipynb", "labo8.py"),
-    ("preparation_hm.ipynb", "hm.py"),
-    ("transfer_learning.ipynb", "labo6.py"),
-}
+# À réécrire autrement : `hm` fournit ce que la question fait écrire.
+FUITES_CONNUES = {("preparation_hm.ipynb", "hm.py")}
 
 
 def test_une_solution_recopiee_ailleurs_est_trouvee():
@@ -356,7 +349,7 @@ def test_une_solution_recopiee_ailleurs_est_trouvee():
     resolu = {"cells": [{"source": solution}]}
     copie = "def f(x, y):\n    return np.clip((x - y.min()) / (y.max() - y.min()),\n                   0, 1)"
     autre = "def f(x, y):\n    return np.clip((x - y.mean()) / y.std(), -1, 1)"
-    trouvees = etudiante.fuites({"labo": resolu}, {"copie.py": copie, "autre.py": autre})
+    trouvees = fuites({"labo": resolu}, {"copie.py": copie, "autre.py": autre})
     assert [(labo, fichier) for labo, fichier, _ in trouvees] == [("labo", "copie.py")]
 
 
@@ -370,7 +363,7 @@ def test_aucune_autre_reponse_ne_se_lit_dans_ce_qu_on_distribue():
             distribues[fichier.name] = "\n".join(map(source, cellules))
         elif fichier.suffix == ".py":
             distribues[fichier.name] = fichier.read_text(encoding="utf-8")
-    trouvees = etudiante.fuites(resolus, distribues)
+    trouvees = fuites(resolus, distribues)
     assert {(labo, fichier) for labo, fichier, _ in trouvees} <= FUITES_CONNUES, trouvees
 
 

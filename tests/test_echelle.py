@@ -174,11 +174,37 @@ def predire(donnees):
     return relire
 
 
+UN_PAS = {"lot": 256, "epoques": 1, "taux": 1e-2}
+# Un ouvrier seul peut entraîner plusieurs fois dans le même processus : TensorFlow n'est importé qu'une fois.
+PLUSIEURS = """
+import json, shutil, sys
+from echelle import entrainer
+lancer = lambda mots: entrainer.entrainer(entrainer.analyseur().parse_args(mots))
+lancer(json.loads(sys.argv[1]))
+reste = sys.argv[5:]  # python -m echelle.entrainer …
+lancer(reste)
+fini = entrainer.analyseur().parse_args(reste).sortie
+shutil.copytree(fini, fini + "-avant")
+lancer(reste)
+"""
+
+
 @pytest.fixture(scope="module")
 def seul(donnees, tmp_path_factory):
-    """L'entraînement par un seul ouvrier ; rend (dossier de sortie, bilan)."""
-    sortie = tmp_path_factory.mktemp("seul")
-    return sortie, entrainer_a(1, donnees, sortie)[1]
+    """Un seul ouvrier ; rend les dossiers d'un pas (`un_pas`), d'un entraînement fini, puis relancé (`seul`)."""
+    sorties = tmp_path_factory.mktemp("un_ouvrier")
+    un_pas = json.dumps(options(donnees, sorties / "un_pas", **UN_PAS))
+    # Les réglages de Keras que l'utilisateur a laissés traîner ne changent rien.
+    (sorties / "keras.json").write_text(
+        '{"backend": "theano", "image_data_format": "channels_first", "floatx": "float16"}'
+    )
+    with pytest.MonkeyPatch.context() as reglages:
+        reglages.setenv("KERAS_HOME", str(sorties))
+        reglages.setenv("KERAS_BACKEND", "torch")
+        entrainer_a(
+            1, donnees, sorties / "seul", lambda rang: [sys.executable, "-c", PLUSIEURS, un_pas]
+        )
+    return sorties
 
 
 @pytest.fixture(scope="module")
@@ -218,25 +244,14 @@ def commandes(tmp_path, donnees):
 
 
 @avec_jax
-def test_apres_un_pas_deux_ouvriers_ont_le_reseau_d_un_seul(
-    donnees, predire, tmp_path, monkeypatch
-):
+def test_apres_un_pas_deux_ouvriers_ont_le_reseau_d_un_seul(donnees, seul, predire, tmp_path):
     """Un seul pas : l'arrondi n'a pas le temps de grandir, quel que soit le processeur."""
-    pas = {"lot": 256, "epoques": 1, "taux": 1e-2}
-    _, bilan_deux = entrainer_a(2, donnees, tmp_path / "deux", **pas)
-    # Les réglages de Keras que l'utilisateur a laissés traîner ne changent rien.
-    (tmp_path / "keras.json").write_text(
-        '{"backend": "theano", "image_data_format": "channels_first", "floatx": "float16"}'
-    )
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setenv("KERAS_BACKEND", "torch")
-    _, bilan_seul = entrainer_a(1, donnees, tmp_path / "seul", **pas)
+    _, bilan_deux = entrainer_a(2, donnees, tmp_path, **UN_PAS)
+    bilan_seul = bilan_de(seul / "un_pas")
     assert (bilan_seul["ouvriers"], bilan_deux["ouvriers"]) == (1, 2)
     assert bilan_deux["pas"] == bilan_seul["pas"] == 1
     assert bilan_deux["pertes"] == pytest.approx(bilan_seul["pertes"], rel=1e-5)
-    (poids, probabilites), (attendus, attendues) = map(
-        predire, (tmp_path / "deux", tmp_path / "seul")
-    )
+    (poids, probabilites), (attendus, attendues) = map(predire, (tmp_path, seul / "un_pas"))
     # Le pas change les poids d'un millième : cent fois plus que l'écart admis.
     for trouve, attendu in zip(poids, attendus, strict=True):
         np.testing.assert_allclose(trouve, attendu, rtol=0, atol=1e-5)
@@ -245,7 +260,7 @@ def test_apres_un_pas_deux_ouvriers_ont_le_reseau_d_un_seul(
 
 @avec_jax
 def test_deux_ouvriers_ont_les_erreurs_d_un_seul(seul, deux):
-    bilan_seul, bilan = seul[1], deux[1]
+    bilan_seul, bilan = bilan_de(seul / "seul-avant"), deux[1]
     assert (bilan_seul["ouvriers"], bilan["ouvriers"], bilan["processeurs"]) == (1, 2, 2)
     assert bilan["pas"] == bilan_seul["pas"] >= 4
     assert bilan["pertes"] == pytest.approx(bilan_seul["pertes"], rel=1e-2)
@@ -347,16 +362,17 @@ def test_le_fichier_slurm_lance_deux_ouvriers_et_reprend(donnees, commandes):
 
 
 @avec_jax
-def test_un_entrainement_fini_se_relit_et_se_reprend_sans_rien_refaire(donnees, seul, predire):
-    sortie, _ = seul
-    poids, probabilites = predire(sortie)
+def test_un_entrainement_fini_se_relit_et_se_reprend_sans_rien_refaire(seul, predire):
+    poids, probabilites = predire(seul / "seul")
     np.testing.assert_allclose(probabilites.sum(axis=1), 1, atol=1e-5)
-    with np.load(sortie / entrainer.REPRISE, allow_pickle=False) as lu:
-        premier = next(lu[nom] for nom in lu.files if nom.endswith("conv2d/kernel"))
+    with np.load(seul / "seul" / entrainer.REPRISE, allow_pickle=False) as lu:
+        premier = lu[
+            lu.files[0]
+        ]  # la première variable du réseau : le noyau de sa première convolution
     assert np.array_equal(poids[0], premier)
-    avant = (sortie / entrainer.REPRISE).read_bytes()
-    _, bilan = entrainer_a(1, donnees, sortie)
-    assert (sortie / entrainer.REPRISE).read_bytes() == avant
+    avant, apres = ((seul / nom / entrainer.REPRISE).read_bytes() for nom in ("seul-avant", "seul"))
+    assert avant == apres
+    bilan = bilan_de(seul / "seul")
     assert bilan["reprise_apres"] == EPOQUES and bilan["pertes"] == []
 
 

@@ -7,10 +7,14 @@ from questions.reponses import Faux, question, verifier_tableau
 
 @question("labo5-q1")
 def labo5_q1(noms):
-    essais = (108775015, "0108775015", 12345678, "0959461001")
-    for article in essais:
-        numero = str(article).zfill(10)
-        attendu, trouve = f"images/{numero[:3]}/{numero}.jpg", noms["chemin_de"](article)
+    essais = {
+        108775015: "images/010/0108775015.jpg",
+        "0108775015": "images/010/0108775015.jpg",
+        12345678: "images/001/0012345678.jpg",
+        "0959461001": "images/095/0959461001.jpg",
+    }
+    for article, attendu in essais.items():
+        trouve = noms["chemin_de"](article)
         if str(trouve) != attendu:
             raise Faux(f"chemin_de({article!r}) donne {trouve!r} ; attendu : {attendu!r}.")
     return "dix chiffres, zéros de tête compris, dans le dossier des trois premiers."

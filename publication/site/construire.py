@@ -31,10 +31,11 @@ EN_FRANCAIS = {
 }
 
 
-def construire(sortie, labos=None, demonstration=False):
+def construire(sortie, labos=None, page=None):
     """Écrit le site dans le dossier `sortie` et rend un bilan {pages, octets, secondes}.
 
-    `labos` : les noms de ceux à garder, tous par défaut. Lève `Refus` si Sphinx n'y arrive pas.
+    `labos` : les noms de ceux à garder, tous par défaut. `page` : le dossier d'une page publiée, qui devient la
+    démonstration du site. Lève `Refus` si Sphinx n'y arrive pas.
     """
     from sphinx.cmd.build import build_main
 
@@ -42,7 +43,7 @@ def construire(sortie, labos=None, demonstration=False):
     with remplacer(sortie) as dossier, tempfile.TemporaryDirectory() as provisoire:
         sources, doctrees = Path(provisoire, "sources"), Path(provisoire, "doctrees")
         sources.mkdir()
-        ecrire_sources(sources, labos, demonstration)
+        ecrire_sources(sources, labos, demonstration=page is not None)
         options = ["-q", "-b", "html", "-c", str(ICI), "-d", str(doctrees)]
         if build_main([*options, str(sources), str(dossier)]) != 0:
             raise Refus(
@@ -54,6 +55,8 @@ def construire(sortie, labos=None, demonstration=False):
         for inutile in (".buildinfo", "objects.inv"):
             (dossier / inutile).unlink(missing_ok=True)
         shutil.copytree(sources / "telecharger", dossier / "telecharger")
+        if page is not None:
+            shutil.copytree(page, dossier / "demonstration")
         pages = sorted(dossier.rglob("*.html"))
         for page in pages:
             franciser(page)
