@@ -201,7 +201,7 @@ def familiarites(reseau, preparees, n=6_000):
     corps = reseau.get_layer("cinq_convolutions")
     corps = keras.Model(corps.inputs[0], corps.layers[-2].output)
     banques = X, inconnus.dessiner_inconnus(X, y)
-    banques = [inconnus.resumer(corps, b[..., None] / np.float32(255)) for b in banques]
+    banques = [inconnus.resumer(corps, inconnus.varier_les_tons(b)) for b in banques]
     resumes = inconnus.resumer(corps, np.concatenate([p.entree for p in preparees]))
     return inconnus.familiarite(resumes, *banques)
 

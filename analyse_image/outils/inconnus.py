@@ -17,6 +17,16 @@ def couper(image, debut, fin):
     return np.asarray(ImageOps.pad(Image.fromarray(morceau), (28, 28)))
 
 
+def varier_les_tons(images, graine=13):
+    """uint8 (n, 28, 28) → float32 (n, 28, 28, 1) dans 0–1, plus ou moins claires et contrastées, comme des photos."""
+    hasard, taille = np.random.default_rng(graine), (len(images), 1, 1)
+    vetement = images > 12
+    moyennes = images.sum(axis=(1, 2)) / np.maximum(vetement.sum(axis=(1, 2)), 1)
+    ecarts = (images - moyennes[:, None, None]) / 255
+    tons = hasard.uniform(0.45, 0.85, taille) + hasard.uniform(0.3, 1, taille) * ecarts
+    return (np.clip(tons, 0.05, 1) * vetement)[..., None].astype(np.float32)
+
+
 def resumer(reseau, images):
     """Résumés de longueur 1, (n, longueur), d'images (n, 28, 28, 1) dans 0–1 : la moyenne avec leurs miroirs."""
     resumes = sum(
