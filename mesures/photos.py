@@ -53,6 +53,7 @@ CORRESPONDANCE = {
     "shoes": (5, 7, 9),
 }
 INCONNUS = ("hat", "shorts", "skirt")
+ASSEZ = 20  # inconnus, en deçà desquels une aire ne dit rien
 # Les articles du catalogue, quand ils sont sans conteste l'une des dix classes.
 ARTICLES = dict.fromkeys(("Jeans", "Trousers", "Track Pants"), "pants")
 ARTICLES |= {"Tshirts": "t-shirt", "Shirts": "shirt", "Jackets": "outwear"}
@@ -149,6 +150,7 @@ def mesurer(jeu, photos, les_reseaux):
     """Lignes de `photos.csv`, `photos_confusion.csv` et `photos_avertissements.csv` pour un jeu."""
     connues = [(nom, chemin) for nom, chemin in photos if classes_admises(nom)]
     autres = [chemin for nom, chemin in photos if nom.lower() in INCONNUS]
+    autres = autres if len(autres) >= ASSEZ else []
     print(f"{jeu} : {len(connues)} photos d'une des dix classes sur {len(photos)}", flush=True)
     noms = np.array([nom for nom, _ in connues])
     classes = list(dict.fromkeys(noms))
