@@ -22,13 +22,13 @@ CONSEILS = {
     "ici : une ombre ou un meuble feraient partie du vêtement.",
     3: "Un seul sujet, net, qui remplit la photo.",
 }
-# De quoi essayer, pour les réseaux qui classent des vêtements.
+# De quoi essayer, pour les réseaux qui classent des vêtements ; le dernier montre ce que fait un fond gris.
 EXEMPLES = {
     "pantalon.jpg": "un pantalon",
-    "robe.jpg": "une robe",
-    "t-shirt.png": "un T-shirt",
+    "sandales.jpg": "des sandales",
     "baskets.jpg": "des baskets",
     "sac.png": "un sac",
+    "robe.jpg": "une robe, sur un fond gris",
 }
 CLASSES_DU_CATALOGUE = {"bottomwear", "shoes", "topwear"}
 
