@@ -33,7 +33,13 @@ def _notebook(r, role):
         suite = ", et rien après" if _rien_apres(e, cellule) else ""
         yield f"{ou_cellule(notebook, cellule)} : {_dire_erreur((cellule, nom, valeur))}{suite}."
     if 0 < e["faites"] < e["total"]:
-        yield f"{chemin} : {e['total'] - e['faites']} cellules sur {e['total']} n'ont pas été exécutées."
+        n = e["total"] - e["faites"]
+        dit = (
+            "1 cellule sur {} n'a pas été exécutée"
+            if n == 1
+            else f"{n} cellules sur {{}} n'ont pas été exécutées"
+        )
+        yield f"{chemin} : {dit.format(e['total'])}."
 
 
 def _rien_apres(e, cellule):

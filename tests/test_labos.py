@@ -28,8 +28,8 @@ def test_le_labo_2_classe_une_photo_avec_le_modele_ecrit_par_le_labo_1(tmp_path)
     # Deux noyaux neufs, l'un après l'autre : seuls les fichiers passent de l'un à l'autre.
     env = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(tmp_path))}
     # La suite de ces deux labos est exécutée par nbval.
-    labo_1 = jusqu_a("classification", "paquet", env)
-    labo_2 = jusqu_a("test_model", "predire", env)
+    labo_1 = jusqu_a("classification", "recharger", env)
+    labo_2 = jusqu_a("test_model", "dix-lignes", env)
     for ligne in ("Erreur: ", "Précision: ", "Modèle sauvegardé !"):
         assert ligne in labo_1
     assert "Modèle : le vôtre (labo 1)" in labo_2
