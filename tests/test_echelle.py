@@ -13,7 +13,7 @@ import pytest
 
 import labo
 from echelle import entrainer, lanceur, preparer
-from outils import cache, garde_robe, hm
+from outils import cache, dessins, hm, jeux
 
 RACINE = Path(labo.__file__).parent
 LABOS = RACINE / "analyse_image"
@@ -31,7 +31,8 @@ avec_dask = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def catalogue(tmp_path_factory):
     dossier = tmp_path_factory.mktemp("echelle") / "catalogue"
-    garde_robe.ecrire_hm(dossier, hm.ARTICLES_PUBLIES, 400, largeur=60)
+    dessins.ecrire_vetements(dossier.parent / "vetements", 400)
+    dessins.ecrire_hm(jeux.photos_vetements(dossier.parent / "vetements"), dossier)
     return dossier
 
 

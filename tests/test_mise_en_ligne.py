@@ -220,7 +220,7 @@ def dossier(tmp_path_factory):
 def test_le_service_et_la_page_restent_courts():
     service = RACINE / "analyse_image" / "service"
     assert len((service / "api.py").read_text("utf-8").splitlines()) <= 200
-    assert len((service / "page.py").read_text("utf-8").splitlines()) <= 80
+    assert len((service / "page.py").read_text("utf-8").splitlines()) <= 130
 
 
 def test_le_dossier_a_tout_et_rien_de_trop(dossier):

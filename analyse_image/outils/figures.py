@@ -46,12 +46,18 @@ def avertir(texte):
     print(textwrap.fill(f"⚠ {texte}", 90, break_on_hyphens=False))
 
 
+MENTION = ""  # écrite au bas de chaque figure : « dessins », si ce ne sont pas de vraies photos
+
+
 def montrer(alt):
     """Remplace `plt.show()` ; `alt` : la phrase qui dit la figure à qui ne la voit pas.
 
     Les textes sont montrés tels quels : un `$` dans un nom n'est pas une formule.
     """
     figure = plt.gcf()
+    if MENTION:
+        figure.text(1, 0, MENTION, ha="right", va="bottom", color="0.4", fontsize=8)
+        alt = f"({MENTION}) {alt}"
     for axe in figure.axes:
         axe.get_xticklabels(), axe.get_yticklabels()  # pose le texte des graduations
     for texte in figure.findobj(Text):

@@ -37,6 +37,7 @@ OUTILS = (
 )
 FICHIERS = {
     "service": [ICI / nom for nom in SERVICE],
+    "images": [RACINE / "images" / nom for nom in ("pantalon.jpg", "baskets.jpg", "sac.png")],
     ".streamlit": [ICI / ".streamlit" / "config.toml"],
     "outils": [ICI.parent / "outils" / f"{nom}.py" for nom in OUTILS],
 }

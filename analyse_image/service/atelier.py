@@ -22,7 +22,8 @@ from outils.poids import PNG, Poids, peser_photo
 from service.portier import MO, Refus
 
 TRAVAUX = int(os.environ.get("SERVICE_TRAVAUX", "2"))
-PLACES, PLACES_LOURDES = 32 + TRAVAUX, 8  # au-delà, « saturé » plutôt qu'une longue attente
+# Au-delà, « saturé » plutôt que cinq secondes d'attente : du bruit, le pire à détourer, prend 0,4 s.
+PLACES, PLACES_LOURDES = 20 + TRAVAUX, 8
 ATTENTE = float(os.environ.get("SERVICE_ATTENTE", "8"))
 JPEG = b"\xff\xd8\xff"
 PIXELS_MAX = 25_000_000
