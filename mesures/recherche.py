@@ -27,7 +27,7 @@ try:
 except ImportError:  # les labos et leurs tests s'en passent
     keras_tuner = None
 
-CELLULES = ("imports", "parametres", "donnees", "reseau", "flux", "objectif")
+CELLULES = ("imports", "parametres", "donnees", "reseau", "objectif")
 
 
 class EssaiKerasTuner:

@@ -1,4 +1,4 @@
-"""L'optimiseur Muon, tel que l'écrivent les cellules du labo 3."""
+"""L'optimiseur Muon, tel que l'écrivent les cellules de la frontière (labo 3)."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import outils
 
 LABO = {"keras": keras, "np": np, "ops": ops}
 for cellule in nbformat.read(
-    Path(outils.__file__).parents[1] / "deux_convolutions.ipynb", as_version=4
+    Path(outils.__file__).parents[1] / "frontiere.ipynb", as_version=4
 ).cells:
     if cellule.id in ("orthogonaliser", "muon"):
         exec(cellule.source, LABO)
