@@ -39,6 +39,8 @@ Utilisation : python3 labo.py [COMMANDE]          (sous Windows : py labo.py [CO
       --sur-place        remplace chaque notebook par sa version exécutée
   servir [MODELE]    lance le service et sa page (labo 7) avec un modèle exporté ;
                      par défaut modele/reference
+  site               les labos en un site, à lire sans réseau ni serveur, dans sortie/site
+      --sortie DOSSIER   dans ce dossier
   tests [OPTIONS]    vérifie le style du code et passe tous les tests ; OPTIONS vont à pytest
   adresse URL        écrit partout l'adresse publique du dépôt : https://github.com/COMPTE/DEPOT
 
@@ -667,6 +669,30 @@ def servir(dossier):
             p.wait()
 
 
+# --- Publier -----------------------------------------------------------------------------------
+
+
+def publier(arguments):
+    """Lance « python -m publication » ; le site a ses propres bibliothèques, que pip ajoute à .venv/."""
+    if arguments[0] == "site":
+        installer = [
+            python_venv(),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
+        installer += ["--prefer-binary", "-r", RACINE / "publication" / "requirements.txt"]
+        if lancer_et_attendre(installer, env=environnement_de_pip()) != 0:
+            raise Probleme(
+                "Les bibliothèques du site n'ont pas pu être installées (le message de pip est ci-dessus).\n"
+                "Que faire : vérifiez la connexion à Internet, puis relancez."
+            )
+    env = dict(os.environ, PYTHONPATH=str(RACINE))
+    return lancer_et_attendre([python_venv(), "-m", "publication", *arguments], env=env)
+
+
 # --- Vérifier le dépôt, écrire son adresse ---------------------------------------------------
 
 
@@ -756,6 +782,9 @@ def lire_arguments(arguments):
     lieu.add_argument("--sortie")
     lieu.add_argument("--sur-place", action="store_true")
     commandes.add_parser("servir").add_argument("modele", nargs="?")
+    for nom in ("site", "publier"):
+        publication = commandes.add_parser(nom, prefix_chars="\0", add_help=False)
+        publication.add_argument("options", nargs="*")
     commandes.add_parser("tests", prefix_chars="\0", add_help=False).add_argument(
         "options", nargs="*"
     )
@@ -778,6 +807,8 @@ def obeir(arguments):
         return ouvrir(choix.labo)
     if choix.commande == "servir":
         return servir(choix.modele)
+    if choix.commande in ("site", "publier"):
+        return publier([choix.commande, *choix.options])
     if choix.commande == "tests":
         return tester(choix.options)
     if choix.commande == "executer":

@@ -69,7 +69,7 @@ def _sans_mesure(r):
     return (0, "non mesurable", "modele/") if r.modele.get("mesure") is None else None
 
 
-@critere("modele_precision", "au moins 88 % des 10 000 images de test")
+@critere("modele_precision", "au moins 88 % des images de test")
 def modele_precision(r):
     m = r.modele
     if sans_mesure := _sans_mesure(r):
@@ -94,11 +94,12 @@ def modele_coherent(r):
     if not r.precisions():
         return 0, "aucune précision affichée à comparer", r.ou("classification")
     cellule, valeur = min(r.precisions(), key=lambda p: abs(p[1] - m["mesure"]))
-    ecart = abs(valeur - m["mesure"])
+    ecart = abs(valeur - m["mesure"]) - m["marge"]
     part = (
         1 if ecart <= r.seuils["ecart_admis"] else 0.5 if ecart <= r.seuils["ecart_tolere"] else 0
     )
-    trouve = f"affichée {pourcent(valeur)}, mesurée {pourcent(m['mesure'])}"
+    marge = f" à {pourcent(m['marge'])} près" if m["marge"] else ""
+    trouve = f"affichée {pourcent(valeur)}, mesurée {pourcent(m['mesure'])}{marge}"
     return part, trouve, r.ou("classification", {"cellule": cellule})
 
 

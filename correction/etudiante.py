@@ -35,6 +35,7 @@ GARDES = (
     "analyse_image/questions/*.py",
     "analyse_image/service",
     "analyse_image/echelle",
+    "publication",
     "datas/LISEZMOI.md",
     "images",
     "modele/reference",
@@ -129,16 +130,20 @@ def fuites(notebooks, distribues):
     """[(notebook, fichier, extrait)] : solutions qui se lisent aussi, telles quelles, dans un fichier distribué.
 
     `notebooks` : {nom: notebook résolu} ; `distribues` : {nom: code}. Une instruction ou une expression d'au moins
-    `FUITE_MIN` nœuds suffit ; les noms de variables ne comptent pas, les blancs non plus.
+    `FUITE_MIN` nœuds suffit ; les noms de variables ne comptent pas, les blancs non plus, ni les lignes que le labo
+    donne lui-même (à remettre en ordre).
     """
     ailleurs = {nom: set(_formes(code)) for nom, code in distribues.items()}
     trouvees = []
     for nom, notebook in notebooks.items():
+        textes = (c["source"] for c in notebook["cells"] if c.get("cell_type") == "markdown")
+        lignes = (ligne.strip() for texte in textes for ligne in "".join(texte).split("\n"))
+        donnees = {forme for ligne in lignes for forme in _formes(ligne)}
         for cellule in notebook["cells"]:
             for solution in solutions("".join(cellule["source"])):
                 formes = _formes(solution)
                 for fichier, connues in ailleurs.items():
-                    communes = [formes[f] for f in formes if f in connues]
+                    communes = [formes[f] for f in formes if f in connues - donnees]
                     if communes:
                         trouvees.append((nom, fichier, max(communes, key=len)))
     return trouvees

@@ -19,9 +19,9 @@ from outils.modele import json_pour_keras_anterieur
 JSON_MAX = 5_000_000
 POIDS_MAX = 600_000_000
 PARAMETRES_MAX = 60_000_000
-LOT = 1_000
-ESSAI = 500  # images qui décident de l'échelle des entrées
-DEMARRAGE = 60  # secondes accordées à l'import de TensorFlow sur une machine chargée
+LOT = 250  # images calculées à la fois ; le premier lot décide de l'échelle des entrées
+CALCUL_MAX = 5_000_000  # multiplications par image : au-delà, on ne mesure que sur `IMAGES_COUTEUX`
+IMAGES_COUTEUX = 2_000
 # Couches admises : aucune n'exécute de code venu du fichier ni ne lit un autre fichier.
 ADMISES = """
 Sequential Functional Model InputLayer Input Conv1D Conv2D Conv3D SeparableConv2D DepthwiseConv2D
@@ -248,8 +248,22 @@ def _forme(images, entree):
     return images.reshape(-1, *dims) if None not in dims and math.prod(dims) == 784 else None
 
 
+def multiplications(reseau):
+    """Multiplications que demande une image, à peu près : celles des noyaux de convolution et des couches denses."""
+    total = 0
+    for couche in reseau.layers:
+        if hasattr(couche, "layers"):  # un réseau dans le réseau
+            total += multiplications(couche)
+        elif (noyau := getattr(couche, "kernel", None)) is not None:
+            total += math.prod(couche.output.shape[1:-1]) * math.prod(noyau.shape)
+    return total
+
+
 def mesurer(reseau, X_test, y_test):
-    """Précision sur le test pour des entrées 0–1 et 0–255 ; la meilleure est mesurée sur toutes les images."""
+    """Précision sur le test, entrées 0–1 ou 0–255 : la meilleure des deux, et sa marge d'échantillonnage.
+
+    Toutes les images, ou les `IMAGES_COUTEUX` premières pour un réseau coûteux ; `marge` vaut alors deux écarts-types.
+    """
     import numpy as np
     import tensorflow as tf
 
@@ -263,23 +277,22 @@ def mesurer(reseau, X_test, y_test):
         return {"mesure": None, "probleme": f"{reseau.output_shape[-1]} sorties au lieu de 10"}
     repondre = tf.function(lambda x: reseau(x, training=False), autograph=False)
 
-    def precision(diviseur, n):
-        reponses = [
-            repondre(tf.constant(images[i : min(i + LOT, n)].astype("float32") / diviseur))
-            .numpy()
-            .reshape(-1, 10)
-            .argmax(axis=1)
-            for i in range(0, n, LOT)
-        ]
-        return float(np.mean(np.concatenate(reponses) == y_test[:n]))
+    def justes(diviseur, debut, fin):
+        x = tf.constant(images[debut:fin].astype("float32") / diviseur)
+        reponses = repondre(x).numpy().reshape(-1, 10).argmax(axis=1)
+        return int(np.sum(reponses == y_test[debut:fin]))
 
-    n = len(images)
-    essais = {d: precision(d, min(n, ESSAI)) for d in (255, 1)}
+    n = len(images) if multiplications(reseau) <= CALCUL_MAX else min(IMAGES_COUTEUX, len(images))
+    lot = min(LOT, n)
+    essais = {d: justes(d, 0, lot) for d in (255, 1)}
     meilleur = max(essais, key=essais.get)
+    suite = sum(justes(meilleur, i, min(i + LOT, n)) for i in range(lot, n, LOT))
+    mesure = (essais[meilleur] + suite) / n
     return {
-        "mesure": precision(meilleur, n),
+        "mesure": mesure,
+        "marge": 2 * math.sqrt(mesure * (1 - mesure) / n * (1 - n / len(images))),
         "echelle": "0–1" if meilleur == 255 else "0–255",
-        "autre": essais[1 if meilleur == 255 else 255],
+        "autre": essais[1 if meilleur == 255 else 255] / lot,
         "images": n,
     }
 

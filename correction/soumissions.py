@@ -171,7 +171,7 @@ def _nommer(groupes):
                 montre, cle, [str(s) for s in sources], identifiant, nom if identifiant else ""
             )
         )
-    return sorted(soumissions, key=lambda s: (s.nom.lower(), s.cle))
+    return sorted(soumissions, key=lambda s: (simplifier(s.nom), s.cle))
 
 
 def _base(nom):

@@ -1,25 +1,28 @@
 """Photos réelles : la préparation et le réseau de l'énoncé, et les nôtres, dans le même passage.
 
-    python mesures/photos.py [dossier] [--publie DOSSIER_DU_MODELE]
+    python mesures/photos.py [DOSSIER…] [--choisir] [--publie DOSSIER_DU_MODELE]
 
-`dossier` contient une photo par fichier, rangée par classe : `<classe>/<photo>`. Un nom de classe est l'un
-de ceux du jeu « clothing-dataset-small » (t-shirt, longsleeve, pants, dress, outwear, shirt, shoes), l'un
-des dix noms français, ou un numéro de 0 à 9 ; les autres dossiers sont ignorés, et nommés. Par défaut :
-le dossier `validation` des photos de vêtements, si elles sont dans les données (`LABO_DATAS`).
+Un DOSSIER peut être rangé de trois façons : un sous-dossier par classe (`<classe>/<photo>`) ; des fichiers dont
+le nom commence par la classe (`pantalon-2.jpg`) ; une table `styles.csv` et ses `images/<id>.jpg` (le catalogue
+de Kaggle). Une classe est un nom de « clothing-dataset-small » (t-shirt, longsleeve…), l'un des dix noms
+français, ou un numéro de 0 à 9 ; le reste est ignoré, et compté.
 
-Le réseau de l'énoncé (une convolution, 10 époques sans augmentation) est entraîné au premier passage,
-puis gardé dans le dossier temporaire de la machine. Écrit `mesures/photos.csv` (une ligne par chemin,
-réseau et date) et `mesures/photos_confusion.csv`.
+Sans DOSSIER : les photos de `LABO_DATAS` gardées pour mesurer, `vetements/validation` et la moitié de `catalogue`.
+`--choisir` prend les autres, celles sur lesquelles la préparation et le réseau ont été choisis, et n'écrit rien.
+Écrit `mesures/photos.csv`, une ligne par jeu, préparation et réseau ; `photos_confusion.csv` ;
+`photos_avertissements.csv`, ce que vaut chaque avertissement.
 """
 
 import argparse
 import datetime
+import hashlib
 import os
 import re
 import sys
 import tempfile
 import time
 import unicodedata
+import warnings
 from pathlib import Path
 
 ICI = Path(__file__).resolve().parent
@@ -34,7 +37,7 @@ from sklearn.metrics import roc_auc_score  # noqa: E402
 from sklearn.model_selection import train_test_split  # noqa: E402
 
 from outils import donnees, modele, preparation  # noqa: E402
-from outils.fichiers import ecriture_atomique  # noqa: E402
+from outils.fichiers import ecriture_atomique, est_parasite  # noqa: E402
 from outils.jeux import trouver  # noqa: E402
 
 # Ce que chaque dossier de « clothing-dataset-small » peut être dans Fashion-MNIST. « shoes » mêle
@@ -49,6 +52,15 @@ CORRESPONDANCE = {
     "shoes": (5, 7, 9),
 }
 INCONNUS = ("hat", "shorts", "skirt")
+# Les articles du catalogue, quand ils sont sans conteste l'une des dix classes.
+ARTICLES = dict.fromkeys(("Jeans", "Trousers", "Track Pants"), "pants")
+ARTICLES |= {"Tshirts": "t-shirt", "Shirts": "shirt", "Jackets": "outwear"}
+ARTICLES |= dict.fromkeys(("Sweaters", "Sweatshirts"), "longsleeve")
+ARTICLES |= dict.fromkeys(("Sandals", "Flip Flops"), "sandales")
+ARTICLES |= dict.fromkeys(("Casual Shoes", "Sports Shoes"), "baskets")
+ARTICLES |= dict.fromkeys(
+    ("Handbags", "Backpacks", "Clutches", "Duffel Bag", "Rucksacks", "Laptop Bag"), "sac"
+)
 
 
 def cle(nom):
@@ -57,49 +69,51 @@ def cle(nom):
     return re.sub(r"[^a-z0-9]", "", re.sub(r"^(une?|des)[^a-z0-9]+", "", sans_accent))
 
 
-def classes_admises(dossier):
-    """Numéros de classe justes pour un nom de dossier ; () s'il n'a pas de classe."""
-    if dossier.lower() in CORRESPONDANCE:
-        return CORRESPONDANCE[dossier.lower()]
-    noms = {str(i): (i,) for i in range(10)}
-    noms |= {cle(nom): (i,) for i, nom in enumerate(donnees.CLASSES)}
-    noms["tshirt"] = (0,)
-    return noms.get(cle(dossier), ())
+NOMS = {str(i): (i,) for i in range(10)}
+NOMS |= {cle(nom): (i,) for i, nom in enumerate(donnees.CLASSES)}
+NOMS |= {cle(nom): classes for nom, classes in CORRESPONDANCE.items()}
+NOMS |= {"bottes": (9,)}
 
 
-def lister(dossier):
-    """Rend [(classe, chemin)…] et les noms des dossiers ignorés."""
+def classes_admises(nom):
+    """Numéros de classe justes pour un nom de dossier ou d'article ; () s'il n'a pas de classe."""
+    return NOMS.get(cle(nom), ())
+
+
+def classe_du_fichier(chemin):
+    """« pantalon-2.jpg » → « pantalon » ; le nom entier si aucune classe ne le commence."""
+    debuts = [n for n in NOMS if cle(chemin.stem).startswith(n) and not n.isdigit()]
+    return max(debuts, key=len, default=chemin.stem)
+
+
+def lister(dossier, moitie=None):
+    """Rend [(nom de classe, chemin)…], connus ou non. `moitie` (0 ou 1) : celle du catalogue."""
     if not dossier.is_dir():
-        sys.exit(f"Dossier introuvable : « {dossier} ».\n  Attendu : un dossier <classe>/<photo>.")
-    classes = sorted(d for d in dossier.iterdir() if d.is_dir())
-    ignores = [d.name for d in classes if not classes_admises(d.name)]
-    photos = [
-        (d.name, p)
-        for d in classes
-        if d.name not in ignores
-        for p in sorted(d.iterdir())
-        if p.is_file()
-    ]
-    if not photos:
         sys.exit(
-            f"Aucune photo utilisable dans « {dossier} » (dossiers ignorés : {', '.join(ignores) or 'aucun'}).\n"
-            f"  Attendu : <classe>/<photo>, classe parmi {', '.join(CORRESPONDANCE)}, "
-            "les dix noms français ou 0 à 9."
+            f"Dossier introuvable : « {dossier} ».\n  Attendu : {__doc__.split('Une classe')[0]}"
         )
-    return photos, ignores
+    if (dossier / "styles.csv").is_file():
+        fiches = pd.read_csv(dossier / "styles.csv", dtype=str, on_bad_lines="skip")
+        photos = [
+            (ARTICLES.get(article, article), dossier / "images" / f"{numero}.jpg")
+            for numero, article in zip(fiches["id"], fiches["articleType"], strict=True)
+            if moitie is None or int(hashlib.sha256(numero.encode()).hexdigest(), 16) % 2 == moitie
+        ]
+        return [(nom, chemin) for nom, chemin in photos if chemin.is_file()]
+    fichiers = [p for p in sorted(dossier.rglob("*")) if p.is_file() and not est_parasite(p.name)]
+    return [(classe_du_fichier(p) if p.parent == dossier else p.parent.name, p) for p in fichiers]
 
 
 def preparer(photos, fonction):
-    """Entrées (n, 28, 28, 1) et secondes par photo ; une photo refusée donne une entrée `nan`."""
-    entrees, refus = np.full((len(photos), 28, 28, 1), np.nan, np.float32), 0
-    debut = time.perf_counter()
-    for i, (_, chemin) in enumerate(photos):
+    """`Preparation` de chaque photo (None : refusée) et secondes par photo."""
+    preparees, debut = [], time.perf_counter()
+    for chemin in photos:
         try:
-            entrees[i] = fonction(chemin)[0]
+            preparees.append(fonction(chemin))
         except (preparation.PhotoIllisible, OSError) as erreur:
-            refus += 1
+            preparees.append(None)
             print(f"  refusée : {erreur}")
-    return entrees, (time.perf_counter() - debut) / len(photos)
+    return preparees, (time.perf_counter() - debut) / max(len(photos), 1)
 
 
 def reseau_publie(dossier=None):
@@ -120,96 +134,126 @@ def reseau_publie(dossier=None):
     return reseau
 
 
-def juger(reseau, entrees):
-    """Classe prédite (n,), ou −1 si la photo a été refusée."""
-    lisibles = ~np.isnan(entrees[:, 0, 0, 0])
-    predites = np.full(len(entrees), -1)
-    predites[lisibles] = reseau.predict(entrees[lisibles], verbose=0).argmax(axis=1)
-    return predites
+def probabilites(reseau, preparees):
+    """(n, 10) ; des `nan` pour une photo refusée."""
+    p = np.full((len(preparees), 10), np.nan, np.float32)
+    lisibles = [i for i, preparee in enumerate(preparees) if preparee is not None]
+    if lisibles:
+        entrees = np.concatenate([preparees[i].entree for i in lisibles])
+        p[lisibles] = reseau.predict(entrees, verbose=0)
+    return p
 
 
-def aire_inconnus(reseau, connues, inconnues):
-    """Aire sous la courbe ROC : la plus grande probabilité sépare-t-elle connus et inconnus ? (0,5 : non)"""
-    if inconnues is None:
-        return np.nan
-    entrees = np.concatenate([connues, inconnues])
-    lisibles = ~np.isnan(entrees[:, 0, 0, 0])
-    confiance = reseau.predict(entrees[lisibles], verbose=0).max(axis=1)
-    est_connue = np.repeat([1, 0], [len(connues), len(inconnues)])[lisibles]
-    return roc_auc_score(est_connue, confiance)
-
-
-def mesurer(dossier, publie=None):
-    """Rend le tableau des taux (une ligne par chemin et réseau) et les matrices de confusion."""
-    photos, ignores = lister(dossier)
-    print(
-        f"{len(photos)} photos de « {dossier} » ; dossiers ignorés : {', '.join(ignores) or 'aucun'}"
-    )
-    noms = np.array([classe for classe, _ in photos])
+def mesurer(jeu, photos, les_reseaux):
+    """Lignes de `photos.csv`, `photos_confusion.csv` et `photos_avertissements.csv` pour un jeu."""
+    connues = [(nom, chemin) for nom, chemin in photos if classes_admises(nom)]
+    autres = [chemin for nom, chemin in photos if nom.lower() in INCONNUS]
+    print(f"{jeu} : {len(connues)} photos d'une des dix classes sur {len(photos)}", flush=True)
+    noms = np.array([nom for nom, _ in connues])
     classes = list(dict.fromkeys(noms))
-    chemins = {
-        "énoncé": preparation.load_and_preprocess_image,
-        "conseillé": lambda chemin: preparation.analyser_photo(chemin).entree,
-    }
-    prets = {nom: preparer(photos, fonction) for nom, fonction in chemins.items()}
-    les_reseaux = {
-        "énoncé": reseau_publie(publie),
-        "référence": modele.charger_modele(ICI.parent / "modele" / "reference"),
-    }
-    inconnues = [(d, p) for d in INCONNUS for p in sorted(dossier.glob(f"{d}/*")) if p.is_file()]
-    lignes, confusions = [], []
-    for chemin, (entrees, secondes) in prets.items():
-        autres = preparer(inconnues, chemins[chemin])[0] if inconnues else None
+    chemins = {"énoncé": recette_de_l_enonce, "conseillé": preparation.analyser_photo}
+    lignes, confusions, calibrage = [], [], []
+    for nom_chemin, fonction in chemins.items():
+        prets, secondes = preparer([chemin for _, chemin in connues], fonction)
+        pretes_autres, _ = preparer(autres, fonction)
+        portes = np.array([p is not None and p.porte for p in prets])
         for nom_reseau, reseau in les_reseaux.items():
-            predites = juger(reseau, entrees)
+            p = probabilites(reseau, prets)
+            predites = np.where(np.isnan(p[:, 0]), -1, p.argmax(axis=1))
             justes = np.array(
-                [p in classes_admises(n) for p, n in zip(predites, noms, strict=True)]
+                [i in classes_admises(n) for i, n in zip(predites, noms, strict=True)]
             )
             taux = {classe: justes[noms == classe].mean() for classe in classes}
-            entete = {"préparation": chemin, "réseau": nom_reseau}
-            lignes.append(
-                entete
-                | {"macro": np.mean(list(taux.values())), "micro": justes.mean()}
-                | taux
-                | {"s/photo": secondes, "aire inconnus": aire_inconnus(reseau, entrees, autres)}
-            )
+            aire = np.nan
+            if autres:
+                notes = np.concatenate([p, probabilites(reseau, pretes_autres)]).max(axis=1)
+                est_connue = np.repeat([1, 0], [len(p), len(autres)])
+                aire = roc_auc_score(est_connue, np.nan_to_num(notes))
+            entete = {"jeu": jeu, "préparation": nom_chemin, "réseau": nom_reseau}
+            ligne = {"photos": len(connues), "macro": np.mean(list(taux.values()))}
+            ligne |= {"micro": justes.mean()}
+            if nom_chemin == "conseillé" and portes.any():
+                ligne |= {"sans visage": justes[~portes].mean(), "porté": justes[portes].mean()}
+            lignes.append(entete | ligne | {"s/photo": secondes, "aire inconnus": aire} | taux)
             for classe in classes:
-                comptes = {
-                    nom: int((predites[noms == classe] == i).sum())
-                    for i, nom in enumerate(donnees.CLASSES)
-                }
-                refusees = int((predites[noms == classe] < 0).sum())
-                confusions.append(entete | {"vraie": classe} | comptes | {"refusées": refusees})
-    return pd.DataFrame(lignes), pd.DataFrame(confusions), len(photos)
+                vues = predites[noms == classe]
+                comptes = {n: int((vues == i).sum()) for i, n in enumerate(donnees.CLASSES)}
+                confusions.append(
+                    entete | {"vraie": classe} | comptes | {"refusées": int((vues < 0).sum())}
+                )
+        if nom_chemin == "conseillé":  # avec le dernier réseau, celui de référence
+            calibrage = [{"jeu": jeu} | ligne for ligne in calibrer(prets, justes)]
+    return lignes, confusions, calibrage
 
 
-def ecrire(tableau, chemin):
-    with ecriture_atomique(chemin) as provisoire:
-        tableau.to_csv(provisoire, index=False)
+def recette_de_l_enonce(chemin):
+    return preparation.Preparation(preparation.load_and_preprocess_image(chemin))
+
+
+def calibrer(preparees, justes):
+    """Pour chaque avertissement, et pour l'ensemble : part de réponses justes avec et sans."""
+    messages = [[] if p is None else p.avertissements for p in preparees]
+    sortes = [{re.split(r" [(:]|[,.:]", m)[0] for m in liste} for liste in messages]
+    for sorte in ["tous", *sorted(set().union(*sortes))]:
+        avec = np.array([bool(s) if sorte == "tous" else sorte in s for s in sortes])
+        yield {
+            "avertissement": sorte,
+            "photos": int(avec.sum()),
+            "justes avec": justes[avec].mean() if avec.any() else np.nan,
+            "justes sans": justes[~avec].mean() if (~avec).any() else np.nan,
+            "des justes en ont un": avec[justes].mean(),
+        }
+
+
+def jeux_par_defaut(choisir):
+    """Les photos de `LABO_DATAS` : pour mesurer, ou pour choisir."""
+    vetements, catalogue = trouver("vetements"), trouver("catalogue")
+    jeux = {}
+    if vetements:
+        dossier = vetements / ("apprentissage" if choisir else "validation")
+        jeux["téléphone"] = lister(dossier)
+    if catalogue and (catalogue / "styles.csv").is_file():
+        jeux["catalogue"] = lister(catalogue, moitie=0 if choisir else 1)
+    return jeux
+
+
+def ecrire(lignes, nom, contexte):
+    with ecriture_atomique(ICI / nom) as provisoire:
+        pd.DataFrame(lignes).round(4).assign(**contexte).to_csv(provisoire, index=False)
 
 
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(
         description="Énoncé contre chemin conseillé, sur de vraies photos."
     )
-    vetements = trouver("vetements")
+    arguments.add_argument("dossiers", nargs="*", type=Path, help="par défaut, ceux de LABO_DATAS")
     arguments.add_argument(
-        "dossier",
-        nargs="?" if vetements else None,
-        type=Path,
-        default=vetements and vetements / "validation",
+        "--choisir", action="store_true", help="les photos qui servent à choisir"
     )
     arguments.add_argument("--publie", help="dossier du modèle de l'énoncé, s'il est déjà entraîné")
     options = arguments.parse_args()
-    tableau, confusions, nombre = mesurer(options.dossier, options.publie)
-    print("\n" + tableau.round(3).to_string(index=False))
-    contexte = {
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{os.cpu_count()} cœurs",
-        "photos": f"{options.dossier.resolve().name} ({nombre})",
+    jeux = {d.resolve().name: lister(d) for d in options.dossiers}
+    jeux = jeux or jeux_par_defaut(options.choisir)
+    if not any(classes_admises(nom) for photos in jeux.values() for nom, _ in photos):
+        sys.exit("Aucune photo d'une des dix classes.\n  Attendu : " + __doc__.split("\n\n")[2])
+    warnings.simplefilter("ignore", preparation.PhotoDouteuse)
+    les_reseaux = {
+        "énoncé": reseau_publie(options.publie),
+        "référence": modele.charger_modele(ICI.parent / "modele" / "reference"),
     }
-    ecrire(tableau.round(4).assign(**contexte), ICI / "photos.csv")
-    ecrire(confusions.assign(**contexte), ICI / "photos_confusion.csv")
-    print("\nÉcrits : mesures/photos.csv et mesures/photos_confusion.csv")
-    publiee, notre = tableau["macro"].iloc[0], tableau["macro"].iloc[-1]
-    print(f"Macro, chacun avec son réseau : énoncé {publiee:.3f} ; chemin conseillé {notre:.3f}.")
+    mesures = [mesurer(jeu, photos, les_reseaux) for jeu, photos in jeux.items()]
+    lignes, confusions, calibrage = (sum(partie, []) for partie in zip(*mesures, strict=True))
+    colonnes = ["jeu", "préparation", "réseau", "photos", "macro", "micro", "sans visage", "porté"]
+    colonnes += ["s/photo", "aire inconnus"]
+    print("\n" + pd.DataFrame(lignes).reindex(columns=colonnes).round(3).to_string(index=False))
+    print("\n" + pd.DataFrame(calibrage).round(3).to_string(index=False))
+    if not (options.dossiers or options.choisir):
+        contexte = {
+            "date": datetime.date.today().isoformat(),
+            "machine": f"{os.cpu_count()} cœurs",
+            "charge": round(os.getloadavg()[1], 1) if hasattr(os, "getloadavg") else None,
+        }
+        ecrire(lignes, "photos.csv", contexte)
+        ecrire(confusions, "photos_confusion.csv", contexte)
+        ecrire(calibrage, "photos_avertissements.csv", contexte)
+        print("\nÉcrits : mesures/photos.csv, photos_confusion.csv et photos_avertissements.csv")

@@ -34,7 +34,8 @@ EPOQUES_NOTRE, EPOQUES_VETEMENTS, TAUX_GROS = 20, 8, 1e-4
 PUBLIE = {"conv_1_filters": 64, "conv_2_filters": 64, "conv_3_filters": 128, "dense_units": 32}
 PUBLIE |= {"dropout": 0.5, "optimizer": "Adam", "learning_rate": 1e-3}
 CHIENS = ("imports", "parametres", "donnees", "charger", "decouper", "augmenter", "flux")
-AFFINAGE = ("charger-base", "extraire", "tete", "regression", "monter-descendre", "affiner")
+AFFINAGE = ("charger-base", "extraire", "tete", "regression")
+AFFINAGE += ("degeler-apres", "monter-descendre", "affiner")
 
 
 def lire_labo(*cellules):
@@ -62,10 +63,9 @@ def vetements(graine):
     """Huit blocs affinés avec augmentation ; réponse moyenne sur la photo et son miroir."""
     labo = lire_vetements()
     V, y, decoupe = labo["V"], labo["y_v"], labo["DECOUPE_V"]
-    reseau = labo["affiner"](
-        "MobileNet", labo["extraire"](V), V, y, decoupe, True, EPOQUES_VETEMENTS,
-        taux=1e-3, coupe="conv_pw_5_relu", graine=graine,
-    )  # fmt: skip
+    options = {"taux": 1e-3, "coupe": "conv_pw_5_relu", "graine": graine}
+    F, epoques = labo["extraire"](V), EPOQUES_VETEMENTS
+    reseau = labo["affiner"]("MobileNet", F, V, y, decoupe, True, epoques, **options)
     test = decoupe[2]
     vues = [labo["calculer"](reseau, labo["preparer"], x) for x in (V[test], V[test][:, :, ::-1])]
     return y[test], sum(vues).argmax(axis=1)
@@ -86,10 +86,8 @@ def affine(nom, graine):
     labo = lire_labo(*CHIENS, *AFFINAGE)
     labo["BASES"][nom] = labo["transfert"].charger_base(nom)
     X, y, decoupe = labo["X"], labo["y"], labo["decouper"](graine)
-    reseau = labo["affiner"](
-        nom, labo["extraire"](X, nom), X, y, decoupe, True, labo["EPOQUES_AFFINAGE"], TAUX_GROS,
-        graine=graine,
-    )  # fmt: skip
+    F, epoques = labo["extraire"](X, nom), labo["EPOQUES_AFFINAGE"]
+    reseau = labo["affiner"](nom, F, X, y, decoupe, True, epoques, TAUX_GROS, graine=graine)
     preparer = labo["transfert"].FAMILLES[nom].preparer
     return y[decoupe[2]], labo["calculer"](reseau, preparer, X[decoupe[2]]).argmax(axis=1)
 

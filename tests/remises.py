@@ -197,8 +197,11 @@ def labos_resolus(dossier, transformer=lambda notebook, nom: notebook):
         ecrire(dossier / "analyse_image" / nom, transformer(contenu, nom))
     shutil.copytree(RACINE / "images", dossier / "images")
     photo(dossier / "images" / "ma_photo.png")
-    shutil.copytree(RACINE / "analyse_image" / "outils", dossier / "analyse_image" / "outils",
-                    ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
+    shutil.copytree(
+        RACINE / "analyse_image" / "outils",
+        dossier / "analyse_image" / "outils",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
     return dossier
 
 

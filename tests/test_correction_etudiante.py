@@ -339,16 +339,8 @@ def test_des_marqueurs_fautifs_sont_une_erreur(cellule):
 
 # --- Les réponses qui se lisent ailleurs ------------------------------------------------------------
 
-# À réécrire autrement : la vérification refait le calcul demandé, `hm` fournit ce que la question fait écrire.
-FUITES_CONNUES = {
-    # Une simple découpe, parmi des lignes que l'énoncé donne déjà, en désordre.
-    ("convolution.ipynb", "figures.py"),
-    ("convolution.ipynb", "preparation.py"),
-    ("deux_convolutions.ipynb", "labo3.py"),
-    ("passage_echelle.ipynb", "labo8.py"),
-    ("preparation_hm.ipynb", "hm.py"),
-    ("transfer_learning.ipynb", "labo6.py"),
-}
+# À réécrire autrement : `hm` fournit ce que la question fait écrire.
+FUITES_CONNUES = {("preparation_hm.ipynb", "hm.py")}
 
 
 def test_une_solution_recopiee_ailleurs_est_trouvee():

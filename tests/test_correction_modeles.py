@@ -12,7 +12,7 @@ import pytest
 import remises
 from keras import layers
 
-from correction import files, fournis, mesures_modeles
+from correction import files, fournis, mesures_modeles, modeles
 from mesures.reseaux import une_convolution
 
 JSON, POIDS = remises.REFERENCE / "modele.json", remises.REFERENCE / "modele.weights.h5"
@@ -229,6 +229,18 @@ def test_la_mesure_est_juste_et_dit_l_echelle(resultats):
         "0–255",
     )
     assert resultats["référence"]["parametres"] == 279_722
+
+
+def test_un_reseau_couteux_est_mesure_sur_moins_d_images_et_le_dit(monkeypatch):
+    reseau, (X, y) = petit(layers.Conv2D(4, 3)), images(100)
+    assert modeles.multiplications(reseau) == 26 * 26 * 9 * 4 + 26 * 26 * 4 * 10
+    entiere = modeles.mesurer(reseau, X, y)
+    assert (entiere["images"], entiere["marge"]) == (100, 0)
+    monkeypatch.setattr(modeles, "CALCUL_MAX", 1_000)
+    monkeypatch.setattr(modeles, "IMAGES_COUTEUX", 50)
+    partielle = modeles.mesurer(reseau, X, y)
+    assert partielle["images"] == 50 and abs(partielle["mesure"] * 50 % 1) < 1e-9
+    assert 0 <= partielle["marge"] < 0.11  # 2 √(0,5 × 0,5 / 50 × (1 − 50 / 100)) au plus
 
 
 def test_la_reference_est_reconnue_a_ses_poids(resultats):

@@ -408,6 +408,20 @@ def test_executer_range_une_copie_propre_et_rappelle_les_scores(
     assert not any(c.metadata for c in copie.cells)
 
 
+def test_executer_sans_nom_fait_les_labos_1_et_2_dans_le_meme_dossier(depot, monkeypatch):
+    noms, faits = ["classification", "test_model"], []
+    for nom in noms:
+        ecrire_notebook(depot / "analyse_image" / f"{nom}.ipynb", nom)
+
+    def executer(notebook, dossier, env):
+        faits.append((notebook.cells[1].source, env["TMPDIR"]))
+
+    monkeypatch.setattr(labo, "executer_notebook", executer)
+    assert labo.executer([], rapide=True) == 0
+    assert [nom for nom, _ in faits] == noms
+    assert len({dossier for _, dossier in faits}) == 1  # le labo 2 y trouve le modèle du labo 1
+
+
 def test_executer_s_arrete_a_la_cellule_qui_echoue(depot, capfd):
     labos = depot / "analyse_image"
     source = ecrire_notebook(labos / "a.ipynb", "x = 0", "1 / x  # échoue", "print('jamais')")
@@ -540,9 +554,12 @@ def test_sigterm_arrete_aussi_les_programmes_lances(commande, programmes):
         "sys.exit(labo.principal())"
     )
     processus = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=labo.RACINE, stderr=subprocess.PIPE, encoding="utf-8",
+        [sys.executable, "-c", code],
+        cwd=labo.RACINE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
         env=dict(os.environ, PYTHONUTF8="1"),
-    )  # fmt: skip
+    )
     for _ in range(programmes):
         assert processus.stderr.readline() == "prêt\n"
     processus.send_signal(signal.SIGTERM)

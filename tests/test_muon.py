@@ -1,21 +1,12 @@
 """L'optimiseur Muon, tel que l'écrivent les cellules de la frontière (labo 3)."""
 
-from pathlib import Path
-
 import keras
-import nbformat
 import numpy as np
 import pytest
+from extraits import executer_cellules
 from keras import layers, ops
 
-import outils
-
-LABO = {"keras": keras, "np": np, "ops": ops}
-for cellule in nbformat.read(
-    Path(outils.__file__).parents[1] / "frontiere.ipynb", as_version=4
-).cells:
-    if cellule.id in ("orthogonaliser", "muon"):
-        exec(cellule.source, LABO)
+LABO = executer_cellules("frontiere", "orthogonaliser", "muon", keras=keras, np=np, ops=ops)
 Muon, orthogonaliser = LABO["Muon"], LABO["orthogonaliser"]
 
 

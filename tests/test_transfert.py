@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import processus
 import pytest
+from extraits import executer_cellules
 from keras import layers
 
 from outils import catalogue, figures, jeux, transfert
@@ -25,6 +26,15 @@ ATTENDUS = {
 }
 
 
+LABO = executer_cellules(
+    "transfer_learning",
+    *("multiplications", "degeler-apres"),
+    **{"keras": keras, "np": np, "layers": layers, "transfert": transfert},
+    creer_notre=lambda cote: keras.Sequential(),
+)
+multiplications, degeler_apres = LABO["multiplications"], LABO["degeler_apres"]
+
+
 def nombres(poids):
     return sum(int(np.prod(p.shape)) for p in poids)
 
@@ -36,8 +46,8 @@ def test_forme_cout_et_gel(nom):
     assert base.output_shape == (None, dimension)
     assert base.count_params() == parametres
     assert base.trainable_weights == []
-    assert round(transfert.multiplications(base) / 1e6) == millions
-    transfert.degeler_apres(base, transfert.FAMILLES[nom].coupe)
+    assert round(multiplications(base) / 1e6) == millions
+    degeler_apres(base, transfert.FAMILLES[nom].coupe)
     assert nombres(base.trainable_weights) == affinables
     normalisations = [c for c in base.layers if isinstance(c, layers.BatchNormalization)]
     assert len(normalisations) > 0 or nom == "VGG16"
@@ -50,14 +60,14 @@ def test_le_cout_d_un_petit_reseau_compte_a_la_main():
     reseau = keras.Sequential([interieur, layers.Flatten(), layers.Dense(5)])
     reseau.build((None, 8, 8, 3))
     attendu = 6 * 6 * (3 * 3 * 3 * 4) + 4 * 4 * (3 * 3 * 4) + (4 * 4 * 4) * 5
-    assert transfert.multiplications(reseau) == attendu
+    assert multiplications(reseau) == attendu
 
 
 def test_un_affinage_ne_touche_ni_la_base_gelee_ni_les_normalisations():
     keras.utils.set_random_seed(0)
     base = transfert.charger_base("MobileNet", cote=32, poids=None)
     coupe = transfert.FAMILLES["MobileNet"].coupe
-    transfert.degeler_apres(base, coupe)
+    degeler_apres(base, coupe)
     debut = base.layers.index(base.get_layer(coupe))
     for (
         couche
@@ -125,8 +135,10 @@ def test_des_poids_absents_disent_lesquels_combien_et_ou_les_mettre(
     assert transfert.FAMILLES["ResNet50"].fichier in message and "95 Mo" in message
     assert str(tmp_path / "keras" / "models") in message and "KERAS_HOME" in message
     assert [ligne[:10] for ligne in message.splitlines()[1:]] == [
-        "  Trouvé  ", "  Attendu ", "  Remède  ",
-    ]  # fmt: skip
+        "  Trouvé  ",
+        "  Attendu ",
+        "  Remède  ",
+    ]
     assert ("mode rapide" in message) != telecharger
 
 

@@ -218,7 +218,7 @@ def afficher_courbes(historiques, titre=""):
     """Courbes d'erreur et de précision, apprentissage en tirets, validation en trait plein.
 
     `historiques` : ce que rend `fit`, ou un dict {nom: historique} pour comparer plusieurs entraînements.
-    L'axe de l'erreur est réglé sur la fin de l'entraînement ; ce qui en sort est dit.
+    Si le début écrase la suite, l'axe de l'erreur est réglé sur la fin de l'entraînement, et c'est dit.
     """
     if not isinstance(historiques, dict):
         historiques = {"": historiques}
@@ -244,7 +244,7 @@ def afficher_courbes(historiques, titre=""):
         axe.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     fin = table.loc[table["époque"] > max(1, epoques // 5), "loss"]
     marge, maximum = 0.2 * (fin.max() - fin.min()), table["loss"].max()
-    if epoques > 3 and maximum > fin.max() + marge > 0:
+    if epoques > 3 and maximum > fin.max() + 15 * marge > 0:
         axes[0].set_ylim(max(0, fin.min() - marge), fin.max() + marge)
         axes[0].set_xlabel(f"époque (au début, jusqu'à {maximum:.2g} : hors du cadre)")
     axes[0].legend()

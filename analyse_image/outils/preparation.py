@@ -27,6 +27,7 @@ from outils.photos import (  # noqa: F401
     refuser_photo,
     sur_blanc,
 )
+from outils.visage import trouver_visage
 
 # --- Le chemin de l'énoncé ---------------------------------------------------------------------------
 
@@ -132,12 +133,14 @@ class Preparation:
 
     `entree` : float32 (1, 28, 28, 1) dans 0–1. `etapes` : nom → image PIL, dans l'ordre.
     `avertissements` : phrases en français, cause puis remède. `premier_plan` : part de la photo, 0–1.
+    `porte` : un visage a été trouvé, quelqu'un porte le vêtement.
     """
 
     entree: np.ndarray
     etapes: dict = field(default_factory=dict)
     avertissements: list = field(default_factory=list)
     premier_plan: float = 0.0
+    porte: bool = False
 
 
 def preparer_photo(source):
@@ -155,15 +158,19 @@ def preparer_photo(source):
 def analyser_photo(source):
     """Comme `preparer_photo`, mais rend la `Preparation` : entrée, étapes, avertissements."""
     photo = ouvrir_photo(source)
-    boite = (0, 0, *photo.size)
+    visage = trouver_visage(photo)
+    boite = (0, 0, *photo.size) if visage is None else _autour_du_buste(photo, visage)
     for _ in range(3):  # un petit vêtement se détoure mieux de près
         vue = photo.crop(boite)
         vue.thumbnail((COTE_DETOURAGE, COTE_DETOURAGE), Image.Resampling.BOX)
         rvb = np.asarray(sur_blanc(vue))
         alpha = None if vue.mode == "RGB" else np.asarray(vue.getchannel("A"))
         _refuser_unie(rvb, alpha, source)
-        saillance, masque = _separer(rvb, alpha)
-        plus_pres = _resserrer(boite, masque)
+        if visage is None:
+            saillance, masque = _separer(rvb, alpha)
+        else:
+            saillance, masque = _separer_du_corps(rvb, alpha, _dans_la_vue(visage, boite, vue))
+        plus_pres = None if visage else _resserrer(boite, masque)
         if plus_pres is None:
             break
         boite = plus_pres
@@ -179,7 +186,50 @@ def analyser_photo(source):
         "vêtement détouré": Image.fromarray(np.where(masque[..., None], rvb, 255).astype(np.uint8)),
         "entrée du réseau": Image.fromarray(np.round(entree[0, ..., 0] * 255).astype(np.uint8)),
     }
-    return Preparation(entree, etapes, avertissements, part)
+    return Preparation(entree, etapes, avertissements, part, visage is not None)
+
+
+def _autour_du_buste(photo, visage):
+    """Boîte (x0, y0, x1, y1) qui va du visage aux genoux, bras compris, dans la photo."""
+    x, y, largeur, hauteur = visage
+    milieu, menton = x + largeur / 2, y + hauteur
+    coins = (milieu - 3.5 * largeur, y - largeur, milieu + 3.5 * largeur, menton + 7 * largeur)
+    return tuple(
+        round(min(max(v, 0), limite)) for v, limite in zip(coins, 2 * photo.size, strict=True)
+    )
+
+
+def _dans_la_vue(visage, boite, vue):
+    """Le visage (x, y, largeur, hauteur), en pixels de la vue tirée de cette boîte de la photo."""
+    echelle = vue.width / (boite[2] - boite[0])
+    x, y, *taille = visage
+    return [v * echelle for v in (x - boite[0], y - boite[1], *taille)]
+
+
+def _separer_du_corps(rvb, alpha, visage):
+    """Rend (saillance, masque) du haut que porte quelqu'un : GrabCut, amorcé par le buste sous le visage.
+
+    Sont du fond : la tête, la peau (de la couleur du visage) et ce qui est sous les hanches. Les distances
+    se comptent en largeurs de visage, depuis le menton.
+    """
+    x, y, largeur, hauteur = visage
+    v, u = np.mgrid[: rvb.shape[0], : rvb.shape[1]]
+    v, u = (v - y - hauteur) / largeur, np.abs(u - x - largeur / 2) / largeur
+    lab = _vers_lab(rvb)
+    peau = np.median(lab[(u < 0.25) & (v > -0.7) & (v < -0.15)], axis=0)
+    chair = np.linalg.norm((lab - peau) * (0.4, 1, 1), axis=2) < 10  # la clarté dépend de l'ombre
+    buste = (u < 0.8) & (v > 0.5) & (v < 2.2)
+    etat = np.full(rvb.shape[:2], cv2.GC_PR_BGD, np.uint8)
+    etat[(u < 1.8) & (v > 0.2) & (v < 3.2)] = cv2.GC_PR_FGD
+    etat[buste] = cv2.GC_FGD
+    ventre = buste & (v > 1.2)
+    if chair[ventre].mean() < 0.5:  # sinon, c'est le vêtement qui est couleur chair
+        etat[chair & ~ventre] = cv2.GC_BGD
+    etat[(v < -0.35) | ((v < 0) & (u < 0.8)) | (v > 4.6)] = cv2.GC_BGD
+    if alpha is not None:
+        etat[alpha <= alpha.max() / 2] = cv2.GC_BGD
+    saillance = np.choose(etat, (0, 1, 0.25, 0.75)).astype(np.float32)
+    return saillance, _nettoyer(_couper(rvb, etat))
 
 
 def _separer(rvb, alpha):
@@ -338,6 +388,11 @@ def _detourer(rvb, saillance):
     etat = np.where(saillance > seuil / 255, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     etat[saillance < 0.05] = cv2.GC_BGD
     etat[saillance > 0.95] = cv2.GC_FGD
+    return _couper(rvb, etat)
+
+
+def _couper(rvb, etat):
+    """Masque booléen (h, l) : GrabCut, à partir d'un état uint8 par pixel."""
     avant = etat % 2 == 1
     if min(avant.sum(), (~avant).sum()) > 30:
         cv2.setRNGSeed(0)  # GrabCut tire au sort : même photo, même entrée
@@ -372,50 +427,18 @@ def _avertir(rvb, masque, part):
             "Reculez, pour que le fond entoure le vêtement."
         ]
     messages = []
-    lab, fond, au_bord = _vers_lab(rvb), ~masque, _bord(masque, 1).mean()
+    au_bord = _bord(masque, 1).mean()
     if au_bord > 0.2:
         messages.append(
             f"Vêtement coupé, ou détourage manqué : le premier plan tient {au_bord:.0%} du bord de la "
             "photo. Reculez, ou prenez une image où le vêtement est entier."
         )
-    if np.linalg.norm(lab[fond].std(axis=0)) > 22 or _rugosite(lab[..., 0], fond) > 4:
-        messages.append(
-            "Fond chargé (motifs, meubles, plusieurs couleurs) : il en reste peut-être dans l'entrée. "
-            "Posez le vêtement sur un fond uni, ou détourez la photo."
-        )
-    if _contraste_au_contour(lab, masque) < 9:
+    if _contraste_au_contour(_vers_lab(rvb), masque) < 9:
         messages.append(
             "Vêtement presque de la couleur du fond : le contour est incertain. "
             "Changez de fond, ou éclairez le vêtement de côté."
         )
-    if np.median(lab[fond][:, 0]) < 40:
-        messages.append(
-            "Polarité inversée : le fond est foncé. C'est corrigé ici, mais la recette de l'énoncé "
-            "(load_and_preprocess_image) le prendrait pour le vêtement : il lui faut un fond clair."
-        )
-    chair = _part_de_peau(rvb, masque)
-    if 0.05 < chair < 0.5:
-        messages.append(
-            f"Vêtement porté ? {chair:.0%} du premier plan a une teinte de peau. Si c'est quelqu'un, tête, "
-            "mains, bras et jambes changent la silhouette : prenez le vêtement seul, à plat ou sur cintre. Si c'est la "
-            "couleur du vêtement ou du sol, ignorez cet avertissement."
-        )
-    morceaux = cv2.connectedComponents(masque.astype(np.uint8))[0] - 1
-    if morceaux > 1:
-        messages.append(
-            f"{morceaux} objets séparés : le réseau les prend pour un seul vêtement. "
-            "Recadrez pour n'en garder qu'un (une paire de chaussures peut rester)."
-        )
     return messages
-
-
-def _rugosite(clarte, fond):
-    """Pente moyenne de la clarté (0–100) dans le fond, loin du vêtement ; 0 s'il n'en reste guère."""
-    loin = cv2.erode(fond.astype(np.uint8), np.ones((9, 9))) > 0
-    if loin.sum() < 50:
-        return 0.0
-    pente = np.hypot(cv2.Sobel(clarte, cv2.CV_32F, 1, 0), cv2.Sobel(clarte, cv2.CV_32F, 0, 1)) / 8
-    return float(pente[loin].mean())
 
 
 def _contraste_au_contour(lab, masque):
@@ -428,23 +451,14 @@ def _contraste_au_contour(lab, masque):
     return float(np.linalg.norm(lab[dehors].mean(axis=0) - lab[dedans].mean(axis=0)))
 
 
-def _part_de_peau(rvb, masque):
-    """Part du premier plan qu'occupe la plus grande plage de couleur chair (bornes usuelles de Cr et Cb)."""
-    clarte, cr, cb = cv2.split(cv2.cvtColor(rvb, cv2.COLOR_RGB2YCrCb))
-    chair = (clarte > 70) & (cr > 143) & (cr < 170) & (cb > 85) & (cb < 120) & masque
-    aires = cv2.connectedComponentsWithStats(chair.astype(np.uint8))[2][1:, cv2.CC_STAT_AREA]
-    return float(aires.max(initial=0) / masque.sum())
-
-
 def _vers_entree(rvb, masque):
     """Rogne, inverse les tons, réduit à 28 pixels de plus long côté : (1, 28, 28, 1) dans 0–1.
 
-    Comme dans Fashion-MNIST, un vêtement sombre est clair ; le blanc reste visible sur le noir. Les plis
-    sont adoucis : contraste réduit à 40 %.
+    Comme dans Fashion-MNIST, un vêtement sombre est clair ; le blanc reste visible sur le noir.
     """
     tons = 1 - cv2.cvtColor(rvb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     median = np.median(tons[masque])
-    tons = np.clip(0.45 + 0.35 * median + 0.4 * (tons - median), 0.1, 1) * masque
+    tons = np.clip(0.45 + 0.35 * median + (tons - median), 0.1, 1) * masque
     x, y, w, h = cv2.boundingRect(masque.astype(np.uint8))
     echelle = COTE_ENTREE / max(w, h)
     largeur, hauteur = max(1, round(w * echelle)), max(1, round(h * echelle))

@@ -1,7 +1,6 @@
 """Réseaux pré-entraînés sur ImageNet : où sont leurs poids, comment les geler, garder ce qu'ils calculent."""
 
 import hashlib
-import math
 import os
 import zipfile
 import zlib
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import h5py
-import keras
 import numpy as np
 from keras import applications
 
@@ -131,30 +129,6 @@ def charger_base(nom, cote=224, poids="imagenet", telecharger=True):
     )
     base.trainable = False
     return base
-
-
-def degeler_apres(base, coupe):
-    """Rend entraînable ce qui suit la couche nommée `coupe`, sauf les normalisations ; rend le nombre de couches.
-
-    Une `BatchNormalization` non entraînable garde ses moyennes d'ImageNet : peu de photos les abîmeraient.
-    """
-    debut = base.layers.index(base.get_layer(coupe))
-    base.trainable = True
-    for rang, couche in enumerate(base.layers):
-        normalisation = isinstance(couche, keras.layers.BatchNormalization)
-        couche.trainable = rang > debut and not normalisation
-    return sum(bool(couche.trainable_weights) for couche in base.layers)
-
-
-def multiplications(modele):
-    """Nombre de multiplications pour une image : convolutions et couches denses (le reste ne compte guère)."""
-    total = 0
-    for couche in modele._flatten_layers(include_self=False, recursive=True):
-        if isinstance(couche, keras.layers.DepthwiseConv2D | keras.layers.Conv2D):
-            total += math.prod(couche.output.shape[1:3]) * math.prod(couche.kernel.shape)
-        elif isinstance(couche, keras.layers.Dense):
-            total += math.prod(couche.kernel.shape)
-    return total
 
 
 def _empreinte(tableaux, cle=""):

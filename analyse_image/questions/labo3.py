@@ -27,18 +27,22 @@ def labo3_q1(noms):
 def labo3_q2(noms):
     matrice = verifier_tableau("matrice", noms["matrice"], (10, 10))
     justes = np.diag(matrice)
+    totaux = {"rappels": matrice.sum(axis=1), "precisions": matrice.sum(axis=0)}
     # Une classe jamais répondue n'a pas de précision : 0/0.
-    attendus = {
-        "rappels": justes / np.maximum(matrice.sum(axis=1), 1),
-        "precisions": justes / np.maximum(matrice.sum(axis=0), 1),
-    }
-    trouves = {nom: np.nan_to_num(verifier_tableau(nom, noms[nom], (10,))) for nom in attendus}
-    echange = zip(trouves.values(), reversed(attendus.values()), strict=True)
-    if all(np.allclose(a, b, atol=1e-3) for a, b in echange):
-        raise Faux("les deux sont échangés : les lignes de la matrice sont les vraies classes.")
-    for nom, valeurs in attendus.items():
-        i = int(np.abs(trouves[nom] - valeurs).argmax())
-        if abs(trouves[nom][i] - valeurs[i]) > 1e-3:
+    trouves = {nom: np.nan_to_num(verifier_tableau(nom, noms[nom], (10,))) for nom in totaux}
+
+    def manques(nom, total):
+        """Une part du total doit redonner le nombre de réponses justes, au millième du total près."""
+        return np.abs(trouves[nom] * total - justes) > 1e-3 * total
+
+    echanges = zip(trouves, reversed(totaux.values()), strict=True)
+    inverses = not any(manques(nom, total).any() for nom, total in echanges)
+    for nom, total in totaux.items():
+        for i in np.flatnonzero(manques(nom, total))[:1]:
+            if inverses:
+                raise Faux(
+                    "les deux sont échangés : les lignes de la matrice sont les vraies classes."
+                )
             quoi = "ligne (vraies)" if nom == "rappels" else "colonne (réponses)"
             raise Faux(
                 f"{nom}[{i}] vaut {trouves[nom][i]:.3f} ; attendu : {justes[i]} réponses justes sur le total de "

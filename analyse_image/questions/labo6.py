@@ -7,15 +7,16 @@ from questions.reponses import Faux, question, verifier_tableau
 
 @question("labo6-q1")
 def labo6_q1(noms):
-    hasard = np.random.default_rng(0)
-    terne = hasard.integers(90, 150, (32, 32, 3)).astype("uint8")
+    # Une ligne par niveau, de 100 à 200 : le centile 2 est 102, le centile 98 est 198.
+    terne = (
+        np.arange(100, 201, dtype="uint8").reshape(-1, 1, 1).repeat(10, axis=1).repeat(3, axis=2)
+    )
     avant = terne.copy()
-    etiree = verifier_tableau("etirer(image)", noms["etirer"](terne), (32, 32, 3), None, "uint8")
+    etiree = verifier_tableau("etirer(image)", noms["etirer"](terne), (101, 10, 3), None, "uint8")
     if not np.array_equal(terne, avant):
         raise Faux("l'image donnée a été modifiée ; attendu : une nouvelle image.")
-    sombre, clair = np.percentile(terne, (2, 98))
-    attendue = np.clip((terne - sombre) / (clair - sombre) * 255, 0, 255)
-    ecart = np.abs(etiree - attendue).max()
+    attendus = {100: 0, 102: 0, 126: 64, 150: 127, 174: 191, 198: 255, 200: 255}
+    ecart = max(np.abs(etiree[n - 100].astype(int) - v).max() for n, v in attendus.items())
     if ecart > 2:
         raise Faux(
             f"un pixel s'écarte de {ecart:.0f} niveaux de la droite attendue (valeurs de {etiree.min()} à "

@@ -23,11 +23,15 @@ A_LA_RACINE = (
     ".python-version",
 )
 SERVICE = ("api.py", "portier.py", "reseau.py", "page.py", "page.html")
-OUTILS = ("__init__", "fichiers", "photos", "preparation", "json_keras", "modele")
+OUTILS = ("__init__", "fichiers", "photos", "visage", "preparation", "json_keras", "modele")
+VISAGE = ("visage.tflite", "visage.LICENCE.txt")  # d'un autre : sa licence le suit
 FICHIERS = {
     "service": [ICI / nom for nom in SERVICE],
     ".streamlit": [ICI / ".streamlit" / "config.toml"],
-    "outils": [ICI.parent / "outils" / f"{nom}.py" for nom in OUTILS],
+    "outils": [
+        *(ICI.parent / "outils" / f"{nom}.py" for nom in OUTILS),
+        *(ICI.parent / "outils" / nom for nom in VISAGE),
+    ],
 }
 LISEZ_MOI = """---
 title: Quel vêtement est-ce ?
