@@ -107,9 +107,11 @@ def notres(labo, graine):
     def entrainer(pas):
         return en_triant(labo, labo["X"], labo["y"], pas, graine)
 
-    cinq, court, long = (labo[n] for n in ("cinq_convolutions", "PAS_NOTRES", "PAS_LONGS"))
+    cinq = labo["cinq_convolutions"]
     six = lambda: cinq(de_plus=1)  # noqa: E731
-    essais = {f"6 conv, {pas} lots": (six, entrainer(pas), 60_000, None) for pas in (court, long)}
+    essais = {
+        f"6 conv, {pas} lots": (six, entrainer(pas), 60_000, None) for pas in (2_000, 5_100, 12_400)
+    }
     return {"5 conv, 6200 lots": (cinq, entrainer(6_200), 60_000, None)} | essais
 
 
