@@ -26,6 +26,7 @@ GARDES = (
     ".gitignore",
     ".gitattributes",
     ".devcontainer",
+    ".github/workflows/pages.yml",
     "analyse_image/*.ipynb",
     "analyse_image/outils/*.py",
     "analyse_image/questions/*.py",
@@ -154,9 +155,9 @@ def produire(sortie):
         _adapter_projet(provisoire / "pyproject.toml")
         _ecrire_notation(provisoire / ".github" / "workflows" / "classroom.yml")
         with open(provisoire / ".gitignore", "a", encoding="utf-8") as ignore:
-            ignore.write(
-                "\n# Votre modèle fait partie de la remise\n!/modele/modele.json\n!/modele/modele.weights.h5\n"
-            )
+            remis = ("modele.json", "modele.weights.h5", "modele.fiche.json")
+            ignore.write("\n# Votre modèle fait partie de la remise\n")
+            ignore.writelines(f"!/modele/{nom}\n" for nom in remis)
         ecrits = sorted(f.relative_to(provisoire) for f in provisoire.rglob("*") if f.is_file())
         for relatif in ecrits:
             (sortie / relatif).parent.mkdir(parents=True, exist_ok=True)

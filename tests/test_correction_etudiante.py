@@ -201,6 +201,7 @@ def test_le_depot_est_pret_a_pousser(depot):
     presents = {f.relative_to(depot).as_posix() for f in depot.rglob("*") if f.is_file()}
     attendus = {
         ".devcontainer/devcontainer.json", ".gitignore", ".github/workflows/classroom.yml", "README.md", "labo.py",
+        ".github/workflows/pages.yml", "publication/requirements.txt",
         ".github/classroom/verifier_remise.py", "requirements.txt", "pyproject.toml",
         "analyse_image/outils/verification.py", "datas/LISEZMOI.md", "images/pantalon.jpg",
         "modele/reference/modele.weights.h5",

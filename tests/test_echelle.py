@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -212,19 +213,21 @@ def seul(donnees, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def deux(donnees, tmp_path_factory):
-    """Le même, par deux ouvriers que rien ne dérange."""
-    sortie = tmp_path_factory.mktemp("deux")
-    return sortie, entrainer_a(2, donnees, sortie)[1]
+def deux(donnees, commandes):
+    """Deux ouvriers que rien ne dérange, lancés par slurm.sbatch ; rend (dossier de sortie, bilan)."""
+    grappe = {"SLURM_JOB_NODELIST": "m[1-2]", "SLURM_JOB_ID": str(os.getpid()), "SLURM_NTASKS": "2"}
+    soumettre("slurm.sbatch", commandes | grappe)
+    return donnees / "sortie", bilan_de(donnees / "sortie")
 
 
-@pytest.fixture
-def commandes(tmp_path, donnees):
+@pytest.fixture(scope="module")
+def commandes(tmp_path_factory, donnees):
     """Environnement où `python3` est ce Python, et où `srun` et `scontrol` imitent ceux de Slurm."""
-    bin = tmp_path / "bin"
-    bin.mkdir()
+    bin = tmp_path_factory.mktemp("bin")
+    petit = " ".join(options(donnees, donnees / "sortie", taux=3e-4)[-6:])
     ecrire = {
-        "python3": f'exec "{sys.executable}" "$@"',
+        # Les dernières options l'emportent : un entraînement de test, court.
+        "python3": f'exec "{sys.executable}" "$@" {petit}',
         "scontrol": "echo 127.0.0.1; echo autre-machine",
         # Une tâche par rang ; la première qui échoue arrête les autres.
         "srun": '[ "$1" = --cpus-per-task=8 ] && [ "$2" = --kill-on-bad-exit=1 ] && shift 2 || exit 1\n'
@@ -233,7 +236,8 @@ def commandes(tmp_path, donnees):
         "done\n"
         "for _ in $(seq $SLURM_NTASKS); do wait -n || { kill $(jobs -p); exit 1; }; done",
     }
-    (bin / "activate").write_text("")  # celui d'un environnement déjà actif
+    (bin / "bin").mkdir()
+    (bin / "bin" / "activate").write_text("")  # celui d'un environnement déjà actif
     for nom, corps in ecrire.items():
         (bin / nom).write_text(f"#!/usr/bin/env bash\n{corps}\n")
         (bin / nom).chmod(0o755)
@@ -241,13 +245,21 @@ def commandes(tmp_path, donnees):
         **os.environ,
         "PATH": f"{bin}:{os.environ['PATH']}",
         "DONNEES": str(donnees),
-        "ENVIRONNEMENT": str(tmp_path),
+        "ENVIRONNEMENT": str(bin),
         "SLURM_CPUS_PER_TASK": "8",
         "JAX_PLATFORMS": "cpu",
         # Ce qu'un test a fait compiler sert aux autres, comme chez le lanceur.
         "JAX_COMPILATION_CACHE_DIR": str(donnees.parent / "journaux" / "compilation"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
+
+
+def soumettre(script, env):
+    """Lance un des fichiers d'echelle/ ; rend ce qu'il affiche."""
+    commande = ["bash", f"echelle/{script}"]
+    lance = subprocess.run(commande, cwd=LABOS, env=env, capture_output=True, encoding="utf-8")
+    assert lance.returncode == 0, lance.stderr[-2000:]
+    return lance.stdout
 
 
 @avec_jax
@@ -266,13 +278,27 @@ def test_apres_un_pas_deux_ouvriers_ont_le_reseau_d_un_seul(donnees, seul, predi
 
 
 @avec_jax
-def test_deux_ouvriers_ont_les_erreurs_d_un_seul(seul, deux):
+def test_le_fichier_slurm_lance_deux_ouvriers_qui_ont_les_erreurs_d_un_seul(seul, deux):
     bilan_seul, bilan = bilan_de(seul / "seul-avant"), deux[1]
     assert (bilan_seul["ouvriers"], bilan["ouvriers"], bilan["processeurs"]) == (1, 2, 2)
-    assert bilan["pas"] == bilan_seul["pas"] >= 4
+    assert bilan["reprise_apres"] == 0 and bilan["pas"] == bilan_seul["pas"] >= 4
     assert bilan["pertes"] == pytest.approx(bilan_seul["pertes"], rel=1e-2)
     # Ce n'est pas parce que rien n'a bougé.
     assert bilan["pertes"][-1] < 0.9 * bilan["pertes"][0]
+
+
+@avec_jax
+def test_cartes_sh_partage_un_lot_entre_les_cartes_d_une_machine(donnees, deux, commandes):
+    # Un seul ouvrier, deux cartes (ici deux processeurs simulés) ; mêmes options.
+    cartes = {
+        "DONNEES": str(donnees.parent / "cartes"),
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+    }
+    shutil.copytree(donnees, cartes["DONNEES"], ignore=shutil.ignore_patterns("sortie"))
+    soumettre("cartes.sh", commandes | cartes)
+    bilan = bilan_de(donnees.parent / "cartes" / "sortie")
+    assert (bilan["ouvriers"], bilan["processeurs"]) == (1, 2)
+    assert bilan["pertes"] == pytest.approx(deux[1]["pertes"], rel=1e-2)
 
 
 # Met fin à l'ouvrier, sans prévenir, quand il va lire la troisième époque : la première est écrite,
@@ -339,34 +365,6 @@ def test_le_lanceur_ne_laisse_personne_derriere_lui(tmp_path):
 
 
 @avec_jax
-def test_le_fichier_slurm_lance_deux_ouvriers_et_reprend(donnees, commandes):
-    sortie = donnees / "sortie"
-    grappe = {"SLURM_JOB_NODELIST": "m[1-2]", "SLURM_JOB_ID": str(os.getpid()), "SLURM_NTASKS": "2"}
-    commande = ["bash", "echelle/slurm.sbatch"]
-    lance = subprocess.run(
-        commande, cwd=LABOS, env=commandes | grappe, capture_output=True, encoding="utf-8"
-    )
-    assert lance.returncode == 0, lance.stderr[-2000:]
-    slurm = bilan_de(sortie)
-    assert (slurm["ouvriers"], slurm["lot"], slurm["reprise_apres"]) == (2, 256, 0)
-    # cartes.sh : un seul ouvrier, deux cartes (ici deux processeurs simulés) ; mêmes options.
-    for fichier in sortie.iterdir():
-        fichier.unlink()
-    cartes = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
-    lance = subprocess.run(
-        ["bash", "echelle/cartes.sh"],
-        cwd=LABOS,
-        env=commandes | cartes,
-        capture_output=True,
-        encoding="utf-8",
-    )
-    assert lance.returncode == 0, lance.stderr[-2000:]
-    bilan = bilan_de(sortie)
-    assert (bilan["ouvriers"], bilan["processeurs"]) == (1, 2)
-    assert bilan["pertes"] == pytest.approx(slurm["pertes"], rel=1e-2)
-
-
-@avec_jax
 def test_un_entrainement_fini_se_relit_et_se_reprend_sans_rien_refaire(seul, predire):
     poids, probabilites = predire(seul / "seul")
     np.testing.assert_allclose(probabilites.sum(axis=1), 1, atol=1e-5)
@@ -395,19 +393,15 @@ def test_un_point_de_reprise_tronque_se_dit(tmp_path, part):
 # --- Les fichiers à soumettre -----------------------------------------------------------------
 
 
-def arguments_lances(script, commandes, env):
-    """Les arguments que ce script donne à `python3`, sans l'exécuter."""
-    python = Path(commandes["PATH"].split(":")[0]) / "python3"
-    python.write_text("#!/usr/bin/env bash\nprintf '%s\\n' \"$@\"\n")
-    lance = subprocess.run(
-        ["bash", script], cwd=LABOS, env=commandes | env, capture_output=True, encoding="utf-8"
-    )
-    assert lance.returncode == 0, lance.stderr
-    return lance.stdout.split()
+def arguments_lances(script, commandes, dossier):
+    """Les arguments que ce script donne à `python3`, sans l'exécuter ; `dossier` : vide."""
+    (dossier / "python3").write_text("#!/usr/bin/env bash\nprintf '%s\\n' \"$@\"\n")
+    (dossier / "python3").chmod(0o755)
+    return soumettre(script, commandes | {"PATH": f"{dossier}:{commandes['PATH']}"}).split()
 
 
 def test_les_trois_fichiers_lancent_le_meme_programme_avec_les_memes_options(
-    commandes, monkeypatch
+    commandes, tmp_path, monkeypatch
 ):
     yaml = pytest.importorskip("yaml")
     volume, service, travail = yaml.safe_load_all(
@@ -416,8 +410,8 @@ def test_les_trois_fichiers_lancent_le_meme_programme_avec_les_memes_options(
     ouvrier = travail["spec"]["template"]["spec"]["containers"][0]
     grappe = {"SLURM_JOB_NODELIST": "m[1-2]", "SLURM_JOB_ID": "7", "SLURM_NTASKS": "1"}
     lances = {
-        "slurm": arguments_lances("echelle/slurm.sbatch", commandes, grappe),
-        "cartes": arguments_lances("echelle/cartes.sh", commandes, {}),
+        "slurm": arguments_lances("slurm.sbatch", commandes | grappe, tmp_path),
+        "cartes": arguments_lances("cartes.sh", commandes, tmp_path),
         "kubernetes": ouvrier["command"][1:] + ouvrier["args"],
     }
     lus = {}

@@ -11,7 +11,7 @@ import zlib
 
 import numpy as np
 import pytest
-from navigateur import ouvrir_navigateur
+from navigateur import graves, ouvrir_navigateur
 
 from outils import preparation
 from outils.fichiers import RACINE, Refus, dossier_datas
@@ -163,6 +163,7 @@ def test_memes_couleurs_qu_en_python(onglet, tmp_path):
 
 
 def test_on_choisit_on_lit_et_rien_ne_part(onglet):
+    assert graves(onglet) == []
     onglet.locator("#fichier").set_input_files(PANTALON)
     onglet.get_by_role("heading", name=re.compile(r"^Un <b>pantalon \(\d+,\d %\)")).wait_for()
     lignes = onglet.get_by_role("table", name="Probabilités").get_by_role("row").all_inner_texts()

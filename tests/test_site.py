@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import pytest
-from navigateur import ouvrir_navigateur
+from navigateur import graves, ouvrir_navigateur
 
 from outils.fichiers import RACINE, Refus
 from publication.dossier import remplacer
@@ -149,3 +149,12 @@ def test_depuis_une_cle_usb_on_cherche_en_francais(site):
         onglet.goto((site / "analyse_image" / "preparation_hm.html").as_uri())
         assert onglet.evaluate("document.documentElement.scrollWidth") <= 375
     assert [d for d in demandes if not d.startswith(("file:", "data:"))] == []
+
+
+def test_rien_de_grave_pour_l_accessibilite(site):
+    with ouvrir_navigateur() as navigateur:
+        onglet = navigateur.new_page(viewport={"width": 375, "height": 812})
+        onglet.goto((site / "analyse_image" / "preparation_hm.html").as_uri())
+        for theme in ("light", "dark"):
+            onglet.emulate_media(color_scheme=theme)
+            assert graves(onglet) == []

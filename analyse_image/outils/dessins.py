@@ -4,7 +4,6 @@ import json
 import os
 import random
 import shutil
-from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -38,8 +37,7 @@ _DETAILS = {  # lignes plus sombres : ce qui distingue deux contours voisins
     "sac": [[(-0.42, -0.3), (-0.36, -0.8), (0.36, -0.8), (0.42, -0.3)]],
     "sandales": [[(-0.8, 0.1), (-0.2, 0.3)]],
 }
-# Dans l'ordre des dix classes de Fashion-MNIST.
-CLASSES = (
+CLASSES = (  # dans l'ordre de Fashion-MNIST
     *("t-shirt", "pantalon", "pull", "robe", "manteau"),
     *("sandales", "chemise", "baskets", "sac", "bottes"),
 )
@@ -85,8 +83,7 @@ def _silhouette(nom, taille, hasard, couleur):
         2 * taille,
     )  # dessinée deux fois trop grande, puis réduite : bords lissés
     largeur, hauteur, penche = h(0.65, 1), h(0.75, 1), h(-0.15, 0.15)
-    contour = _ENTIERES.get(nom)
-    if contour is None:
+    if not (contour := _ENTIERES.get(nom)):
         contour = [(x * h(0.85, 1.15), y + h(-0.07, 0.07)) for x, y in _MOITIES[nom]]
         contour = contour + [(-x, y) for x, y in reversed(contour)]
 
@@ -149,18 +146,18 @@ def ecrire_vetements(dossier, n=300, graine=13):
 
     Dix articles, en proportions inégales ; `dossier` n'apparaît que complet. Lève `OSError` s'il a un contenu.
     """
-    hasard, rangs = random.Random(graine), Counter()
+    hasard = random.Random(graine)
     parts = [part for _, part, *_ in ARTICLES.values()]
     articles = [*ARTICLES, *ARTICLES, *hasard.choices(list(ARTICLES), parts, k=max(0, n - 20))][:n]
     with dossier_atomique(dossier) as provisoire:
         for i, article in enumerate(articles):
-            jeu = "validation" if rangs[article] % 5 == 1 else "train"
+            # Les dix articles dans chaque jeu, puis une photo sur cinq.
+            jeu = "validation" if 10 <= i < 20 or i > 20 and i % 5 == 1 else "train"
             chemin = provisoire / jeu / article / f"dessin_{hasard.getrandbits(32):08x}.jpg"
             chemin.parent.mkdir(parents=True, exist_ok=True)
             fond = tuple(hasard.randrange(190, 256) for _ in range(3))
             photo = dessiner_photo(ARTICLES[article][0], 120, graine * 100_003 + i, fond)
             photo.resize((120, 160)).save(chemin, quality=85)
-            rangs[article] += 1
 
 
 # --- Trois races de chiens ------------------------------------------------------------------------
@@ -210,10 +207,9 @@ def ecrire_chiens(dossier, races, n=180):
     """
     with dossier_atomique(dossier) as provisoire:
         for i in range(n):
-            (provisoire / races[i % 3]).mkdir(exist_ok=True)
-            dessiner_chien(i % 3, graine=13 * 100_003 + i).save(
-                provisoire / races[i % 3] / f"dessin_{i:04d}.jpg"
-            )
+            dossier_race = provisoire / races[i % 3]
+            dossier_race.mkdir(exist_ok=True)
+            dessiner_chien(i % 3, graine=i).save(dossier_race / f"dessin_{i:04d}.jpg")
 
 
 # --- Des photos de vêtements, rangées comme un autre jeu ------------------------------------------

@@ -6,9 +6,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from outils.demarrage import importer_keras, sans_bavardage
 from outils.donnees import CLASSES
 from outils.fichiers import RACINE, Refus, nom_court
-from outils.modele import ModeleInvalide, charger_modele, modele_present
+from outils.modele import ModeleInvalide, charger_modele, lire_fiche, modele_present
 from outils.photos import COTE_MIN, COTE_UTILE, OCTETS_MAX, PIXELS_MAX, RAPPORT_MAX
 from publication.dossier import remplacer, taille
 from publication.page import moteur
@@ -64,12 +65,17 @@ def lire_modele(dossier):
         for nom in ("modele.json", "modele.weights.h5", "modele.fiche.json"):
             if (dossier / nom).is_file():
                 shutil.copyfile(dossier / nom, copie / nom)
-        from service.exporter import (
-            exporter_modele,  # TensorFlow : des secondes, et seulement s'il le faut
-        )
-
         print("Export du réseau pour le navigateur…", flush=True)
-        exporter_modele(charger_modele(copie), copie)
+        with sans_bavardage():
+            importer_keras()  # TensorFlow : des secondes, et seulement s'il le faut
+            from service.exporter import exporter_modele
+
+            reseau = charger_modele(copie)
+        sans_noms = "classes" not in lire_fiche(
+            copie
+        )  # un modèle écrit par les cellules de l'énoncé
+        fashion_mnist = (reseau.input_shape[1:], reseau.output_shape[-1]) == ((28, 28, 1), 10)
+        exporter_modele(reseau, copie, CLASSES if sans_noms and fashion_mnist else None)
         return ReseauExporte.lire(copie), (copie / "modele.tflite").read_bytes()
 
 
