@@ -39,8 +39,10 @@ Utilisation : python3 labo.py [COMMANDE]          (sous Windows : py labo.py [CO
       --sur-place        remplace chaque notebook par sa version exécutée
   servir [MODELE]    lance le service et sa page (labo 7) avec un modèle exporté ;
                      par défaut modele/reference
+  publier [MODELE]   le modèle en une page, à mettre en ligne sans serveur, dans sortie/page ;
+                     par défaut le vôtre (modele/), ou modele/reference
   site               les labos en un site, à lire sans réseau ni serveur, dans sortie/site
-      --sortie DOSSIER   dans ce dossier
+      --sortie DOSSIER   (publier, site) dans ce dossier
   tests [OPTIONS]    vérifie le style du code et passe tous les tests ; OPTIONS vont à pytest
   adresse URL        écrit partout l'adresse publique du dépôt : https://github.com/COMPTE/DEPOT
 
@@ -80,9 +82,7 @@ ECARTEES = re.compile(
     r"PYTHON[A-Z]|JUPYTER_PATH$|MPLBACKEND$|MATPLOTLIBRC$|KERAS_|TF_USE_LEGACY_KERAS$|PYTEST_"
 )
 # … et celles qui n'y changent rien.
-SANS_EFFET = re.compile(
-    r"PYTHON(DONTWRITEBYTECODE|FAULTHANDLER|HASHSEED|PYCACHEPREFIX|UNBUFFERED|UTF8)$|KERAS_HOME$"
-)
+SANS_EFFET = re.compile(r"PYTHON(FAULTHANDLER|HASHSEED|PYCACHEPREFIX|UNBUFFERED|UTF8)$|KERAS_HOME$")
 LOCALES = "127.0.0.1,localhost"
 
 
@@ -354,7 +354,8 @@ def preparer():
     if temoin().exists():
         temoin().unlink()  # une installation interrompue doit être refaite
     commande = [python_venv(), "-m", "pip", "install", "--disable-pip-version-check"]
-    commande += ["--prefer-binary", "-r", RACINE / "requirements.txt"]
+    # --no-compile : Python compilera lui-même, à leur premier import, les seuls fichiers dont on se sert.
+    commande += ["--prefer-binary", "--no-compile", "-r", RACINE / "requirements.txt"]
     # Sur un terminal, pip montre sa progression ; dans un journal, elle n'apprend rien.
     commande += [] if sys.stdout.isatty() else ["--quiet"]
     if lancer_et_attendre(commande, env=environnement_de_pip()) != 0:
@@ -447,15 +448,16 @@ def ouvrir(nom):
     return lancer_et_attendre([python_venv(), "-m", "jupyterlab", "--log-level=WARN", *options])
 
 
-def titres(cellules):
-    """Pour chaque cellule, le dernier titre Markdown qui la précède."""
-    titre, resultat = "", []
-    for cellule in cellules:
+def etapes(cellules):
+    """Position de chaque cellule de code → « cellule 3/12 · le dernier titre Markdown qui la précède »."""
+    titre, trouvees = "", {}
+    for position, cellule in enumerate(cellules):
         if cellule.cell_type == "markdown":
-            trouves = re.findall(r"^#+ +(.+)$", cellule.source, re.MULTILINE)
-            titre = trouves[-1].strip() if trouves else titre
-        resultat.append(titre)
-    return resultat
+            titre = ([titre] + re.findall(r"^#+ +(.+)$", cellule.source, re.MULTILINE))[-1].strip()
+        elif cellule.cell_type == "code":
+            trouvees[position] = titre
+    noms = enumerate(trouvees.items(), start=1)
+    return {p: f"cellule {rang}/{len(trouvees)} · {titre}" for rang, (p, titre) in noms}
 
 
 def nettoyer(notebook):
@@ -507,19 +509,12 @@ def executer_notebook(notebook, dossier, env):
     """Exécute un notebook dans un noyau neuf, à partir de `dossier` ; rend None, ou l'échec (texte)."""
     import nbclient
 
-    debut, courante = time.monotonic(), {}
-    sections = titres(notebook.cells)
-    total = sum(cellule.cell_type == "code" for cellule in notebook.cells)
-    rangs = {}
-    for position, cellule in enumerate(notebook.cells):
-        if cellule.cell_type == "code":
-            rangs[position] = len(rangs) + 1
+    debut, courante, noms = time.monotonic(), {}, etapes(notebook.cells)
 
     def suivre(cell, cell_index):
         minutes, secondes = divmod(int(time.monotonic() - debut), 60)
-        nom = f"cellule {rangs[cell_index]}/{total} · {sections[cell_index]}"
-        courante.update(source=cell.source, nom=nom)
-        annoncer(f"  [{minutes:02d}:{secondes:02d}] {nom}")
+        courante.update(source=cell.source, nom=noms[cell_index])
+        annoncer(f"  [{minutes:02d}:{secondes:02d}] {noms[cell_index]}")
 
     client = nbclient.NotebookClient(
         notebook,
@@ -625,7 +620,7 @@ def premier_port_libre(port):
 def commandes_du_service(modele, port, port_page):
     """Rend (commande du service, commande de la page, réglages d'environnement)."""
     service = [python_venv(), "-m", "uvicorn", "service.api:app", "--app-dir", LABOS]
-    service += ["--port", port, "--timeout-graceful-shutdown", "5"]
+    service += ["--http", "h11", "--port", port, "--timeout-graceful-shutdown", "5"]
     page = [python_venv(), "-m", "streamlit", "run", LABOS / "service" / "page.py"]
     page += ["--server.port", port_page, "--server.address", "localhost"]
     if (

@@ -61,8 +61,8 @@ def _liste(fichiers):
 @critere("donnees_absentes", "aucun fichier de données : un .gitignore les écarte")
 def donnees_absentes(r):
     donnees = r.faits["donnees"]
-    if r.faits["vide"]:
-        return 0, "remise vide", "toute la remise"
+    if r.faits["vide"] or not any(r.labo.values()):
+        return 0, "remise vide" if r.faits["vide"] else "aucun notebook", "toute la remise"
     rendus, historique = donnees["rendus"], donnees["historique"]
     if not r.serie:  # l'énoncé publié demande d'écarter les CSV et ne dit rien des fichiers ubyte
         rendus, historique = _sans_ubyte(rendus), _sans_ubyte(historique)

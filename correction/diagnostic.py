@@ -7,6 +7,8 @@ from correction.remise import NOMS, mauvaises_evaluations, ou_cellule, pourcent,
 def diagnostic(r):
     """Phrases (liste, vide si tout va bien), sans effet sur la note."""
     phrases = [p for role in NOMS for p in _notebook(r, role)]
+    if not any(r.labo.values()):  # une archive qu'on n'a pas su ouvrir n'est pas une remise vide
+        phrases = [*r.faits["remarques"][:2], *phrases]
     return [*phrases, *_entrainement(r), *_modele(r)][:8]
 
 
@@ -31,7 +33,13 @@ def _notebook(r, role):
         suite = ", et rien après" if _rien_apres(e, cellule) else ""
         yield f"{ou_cellule(notebook, cellule)} : {_dire_erreur((cellule, nom, valeur))}{suite}."
     if 0 < e["faites"] < e["total"]:
-        yield f"{chemin} : {e['total'] - e['faites']} cellules sur {e['total']} n'ont pas été exécutées."
+        n = e["total"] - e["faites"]
+        dit = (
+            "1 cellule sur {} n'a pas été exécutée"
+            if n == 1
+            else f"{n} cellules sur {{}} n'ont pas été exécutées"
+        )
+        yield f"{chemin} : {dit.format(e['total'])}."
 
 
 def _rien_apres(e, cellule):

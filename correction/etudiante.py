@@ -1,16 +1,13 @@
 """Version étudiante : des labos résolus vers un dépôt prêt à pousser, sans solutions ni sorties."""
 
-import ast
 import json
 import re
 import shutil
 import tempfile
-import textwrap
 import tomllib
 from pathlib import Path
 
 from correction import RACINE
-from correction.lecture.syntaxe import arbre
 
 MARQUEUR = re.compile(r"^([ \t]*)### (BEGIN|END) (SOLUTION|HIDDEN TESTS)\b[ \t]*:?[ \t]*(.*)$")
 # Toute autre orthographe est une faute : une solution oubliée partirait chez les étudiants.
@@ -18,7 +15,6 @@ MARQUEUR_FAUTIF = re.compile(
     r"^\s*#+[\s#*=-]*(BEGIN|END|DEBUT|DÉBUT|FIN)[\s_-]+(DE[\s_-]+LA[\s_-]+)?(SOLUTIONS?|HIDDEN|TESTS?[\s_-]+CACH)",
     re.IGNORECASE,
 )
-FUITE_MIN = 12  # nœuds : plus petit, c'est une tournure que tout le monde écrit
 CONSIGNE = "écrivez votre code ici"
 ARRET = 'raise NotImplementedError("À VOUS : complétez cette cellule, puis relancez-la.")'
 # Ce que reçoit l'étudiant : rien du corrigé, ni de quoi corriger.
@@ -30,6 +26,7 @@ GARDES = (
     ".gitignore",
     ".gitattributes",
     ".devcontainer",
+    ".github/workflows/pages.yml",
     "analyse_image/*.ipynb",
     "analyse_image/outils/*.py",
     "analyse_image/questions/*.py",
@@ -110,66 +107,6 @@ def version_etudiante(notebook, nom="notebook"):
     return copie
 
 
-def solutions(source):
-    """Textes des solutions d'une cellule résolue."""
-    trouvees, ouverte = [], None
-    for ligne in source.split("\n"):
-        marqueur = MARQUEUR.match(ligne)
-        if marqueur and marqueur[3] == "SOLUTION":
-            if marqueur[2] == "BEGIN":
-                ouverte = []
-            elif ouverte is not None:
-                trouvees.append(textwrap.dedent("\n".join(ouverte)))
-                ouverte = None
-        elif ouverte is not None:
-            ouverte.append(ligne)
-    return trouvees
-
-
-def fuites(notebooks, distribues):
-    """[(notebook, fichier, extrait)] : solutions qui se lisent aussi, telles quelles, dans un fichier distribué.
-
-    `notebooks` : {nom: notebook résolu} ; `distribues` : {nom: code}. Une instruction ou une expression d'au moins
-    `FUITE_MIN` nœuds suffit ; les noms de variables ne comptent pas, les blancs non plus, ni les lignes que le labo
-    donne lui-même (à remettre en ordre).
-    """
-    ailleurs = {nom: set(_formes(code)) for nom, code in distribues.items()}
-    trouvees = []
-    for nom, notebook in notebooks.items():
-        textes = (c["source"] for c in notebook["cells"] if c.get("cell_type") == "markdown")
-        lignes = (ligne.strip() for texte in textes for ligne in "".join(texte).split("\n"))
-        donnees = {forme for ligne in lignes for forme in _formes(ligne)}
-        for cellule in notebook["cells"]:
-            for solution in solutions("".join(cellule["source"])):
-                formes = _formes(solution)
-                for fichier, connues in ailleurs.items():
-                    communes = [formes[f] for f in formes if f in connues - donnees]
-                    if communes:
-                        trouvees.append((nom, fichier, max(communes, key=len)))
-    return trouvees
-
-
-def _formes(code):
-    """{forme sans noms de variables: texte} des instructions et expressions assez grandes d'un code."""
-    module, _ = arbre(code)
-    formes = {}
-    for noeud in ast.walk(module) if module else ():
-        if isinstance(noeud, (ast.expr, ast.stmt)):
-            noms = [n for n in ast.walk(noeud) if isinstance(n, (ast.Name, ast.arg))]
-            taille = sum(1 for n in ast.walk(noeud) if not isinstance(n, ast.expr_context))
-            if taille >= FUITE_MIN:
-                texte = ast.unparse(noeud)
-                forme = re.sub(
-                    "|".join(rf"\b{n}\b" for n in {_nom(n) for n in noms}) or "$^", "v", texte
-                )
-                formes[forme] = texte
-    return formes
-
-
-def _nom(noeud):
-    return noeud.id if isinstance(noeud, ast.Name) else noeud.arg
-
-
 def fichiers_distribues():
     """Les fichiers de ce dépôt que reçoit l'étudiant (les labos, avant d'être vidés de leurs solutions)."""
     for motif in GARDES:
@@ -218,9 +155,9 @@ def produire(sortie):
         _adapter_projet(provisoire / "pyproject.toml")
         _ecrire_notation(provisoire / ".github" / "workflows" / "classroom.yml")
         with open(provisoire / ".gitignore", "a", encoding="utf-8") as ignore:
-            ignore.write(
-                "\n# Votre modèle fait partie de la remise\n!/modele/modele.json\n!/modele/modele.weights.h5\n"
-            )
+            remis = ("modele.json", "modele.weights.h5", "modele.fiche.json")
+            ignore.write("\n# Votre modèle fait partie de la remise\n")
+            ignore.writelines(f"!/modele/{nom}\n" for nom in remis)
         ecrits = sorted(f.relative_to(provisoire) for f in provisoire.rglob("*") if f.is_file())
         for relatif in ecrits:
             (sortie / relatif).parent.mkdir(parents=True, exist_ok=True)

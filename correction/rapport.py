@@ -97,6 +97,11 @@ def _ligne(bulletin, faits):
     return {"nom": bulletin.nom, "cle": bulletin.cle, "cellules": cellules}
 
 
+def _pas_lue(faits):
+    """Pourquoi une remise n'a montré aucun notebook (une archive fermée, par exemple), ou « »."""
+    return "" if any(faits["notebooks"].values()) else " ; ".join(faits["remarques"][:2])
+
+
 def _cellule_notebook(notebook):
     if notebook is None:
         return _cellule("absent", "0", "nul")
@@ -328,6 +333,8 @@ def ecrire(contenu, sortie):
     pages["notes.csv"] = notes_csv(bulletins, contacts)
     ecartees = [*classe.ecartees]
     ecartees += [(i, "aucune ligne dans la feuille d'évaluation") for i in sans_ligne]
+    ecartees += [(b.nom, _pas_lue(contenu.faits[b.cle])) for b in bulletins]
+    ecartees = [(nom, raison) for nom, raison in ecartees if raison]
     pages["rapport.html"] = page_de_classe(contenu, ecartees)
     for nom, contenu in pages.items():
         octets = contenu if isinstance(contenu, bytes) else contenu.encode("utf-8", "replace")

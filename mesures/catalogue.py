@@ -30,12 +30,20 @@ sys.path.insert(0, str(ICI.parent / "analyse_image"))
 os.environ["TQDM_DISABLE"] = "1"
 
 import pandas as pd  # noqa: E402
+from cellules import executer_cellules  # noqa: E402
 from resultats import ajouter_resultats  # noqa: E402
 
-from outils import catalogue, garde_robe  # noqa: E402
+from outils import catalogue, dessins  # noqa: E402
 
 # Part de chaque dessin : hauts 34,7 %, bas 6,1 %, chaussures 16,5 %, le reste hors sujet.
-PARTS = {0: 0.347, 1: 0.061, 7: 0.165, 3: 0.05, 5: 0.05, 8: 0.327}
+PARTS = {"t-shirt": 0.347, "pants": 0.061, "shoes": 0.165, "dress": 0.1, "hat": 0.327}
+
+
+# L'équilibre est celui du labo : la solution de sa première question.
+UNE_LIGNE = pd.DataFrame({"path": ["a"], "class": ["x"]})
+equilibrer = executer_cellules(
+    "trois_categories.ipynb", ["equilibrer"], {"pd": pd, "verifier": str, "photos": UNE_LIGNE}
+)["equilibrer"]
 
 
 def generer(dossier, n):
@@ -45,17 +53,18 @@ def generer(dossier, n):
     for nom in ("images", "styles"):
         (dossier / nom).mkdir(parents=True)
     photo = dossier / "modele.jpg"
-    garde_robe.dessiner_photo(0, 64).save(photo, quality=60)
+    dessins.dessiner_photo(0, 64).save(photo, quality=60)
     octets = photo.read_bytes()
     photo.unlink()
-    lignes = [
-        "id,gender,masterCategory,subCategory,articleType,baseColour,season,year,usage,productDisplayName"
-    ]
-    for i, classe in enumerate(classes):
-        fiche, ligne = garde_robe.fiche_produit(1_000 + i, classe, remplissage=9_000)
-        (dossier / "styles" / f"{1_000 + i}.json").write_text(json.dumps(fiche), encoding="utf-8")
+    lignes = [f"id,{','.join(dessins.CLES)},productDisplayName"]
+    for i, article in enumerate(classes):
+        types = (*dessins.ARTICLES[article][2:], article)
+        fiche = {"id": 1_000 + i, "productDescriptors": "x" * 9_000}
+        fiche |= {c: {"typeName": v} for c, v in zip(dessins.CLES, types, strict=True)}
+        texte = json.dumps({"data": fiche})
+        (dossier / "styles" / f"{1_000 + i}.json").write_text(texte, encoding="utf-8")
         (dossier / "images" / f"{1_000 + i}.jpg").write_bytes(octets)
-        lignes.append(",".join(map(str, ligne)))
+        lignes.append(",".join(map(str, (1_000 + i, *types, article))))
     (dossier / "styles.csv").write_text("\n".join(lignes) + "\n", encoding="utf-8")
 
 
@@ -95,7 +104,7 @@ def manifeste(lire):
 
     def preparer(dossier):
         tableau, _ = lire(dossier)
-        return len(catalogue.repartir(catalogue.equilibrer(tableau), 0.1, 0.2))
+        return len(catalogue.repartir(equilibrer(tableau), 0.1, 0.2))
 
     return preparer
 
@@ -103,7 +112,7 @@ def manifeste(lire):
 def avec_dossiers(dossier):
     """Notre façon, et les mêmes dossiers train|validation|test écrits par liens physiques."""
     tableau, _ = catalogue.manifeste_json(dossier)
-    tableau = catalogue.repartir(catalogue.equilibrer(tableau), 0.1, 0.2)
+    tableau = catalogue.repartir(equilibrer(tableau), 0.1, 0.2)
     return catalogue.ecrire_arborescence(tableau, dossier / "ranges")
 
 

@@ -1,6 +1,6 @@
 """Combien de temps prend la correction d'une classe : 36 remises, lues seulement, puis exécutées de nouveau.
 
-python mesures/correction.py [--executer] [NOMBRE]
+python mesures/correction.py [--executer] [--sans-modeles] [NOMBRE]
 
 Les remises sont fabriquées par tests/remises.py : l'énoncé d'origine (réseau à une ou à quatre convolutions), nos
 labos résolus, et tous les cinq une remise qui finit mal (boucle sans fin, noyau tué, fichier abîmé).
@@ -52,12 +52,15 @@ def fabriquer_classe(dossier, nombre, modeles):
             shutil.copytree(modeles / nom, remise / "modele")
 
 
-def mesurer(nombre, executer):
+def mesurer(nombre, executer, avec_modeles=True):
     with tempfile.TemporaryDirectory() as provisoire:
         provisoire = Path(provisoire)
         (provisoire / "classe").mkdir()
         fabriquer_modeles(provisoire)
         fabriquer_classe(provisoire / "classe", nombre, provisoire)
+        if not avec_modeles:
+            for fichier in (provisoire / "classe").rglob("modele.*"):
+                fichier.unlink()
         modeles = len(list((provisoire / "classe").rglob("modele.json")))
         debut, avant = time.perf_counter(), os.times()
         bulletins = noter(provisoire / "classe", sortie=provisoire / "rapport", executer=executer)
@@ -77,6 +80,8 @@ def mesurer(nombre, executer):
 
 if __name__ == "__main__":
     nombres = [int(a) for a in sys.argv[1:] if a.isdigit()]
-    ligne = mesurer(nombres[0] if nombres else 36, "--executer" in sys.argv)
+    ligne = mesurer(
+        nombres[0] if nombres else 36, "--executer" in sys.argv, "--sans-modeles" not in sys.argv
+    )
     ajouter_resultats([ligne], RESULTATS)
     print(RESULTATS.read_text(encoding="utf-8"))

@@ -31,7 +31,7 @@ import pandas as pd  # noqa: E402
 from resultats import ajouter_resultats  # noqa: E402
 
 from echelle import entrainer, lanceur, preparer  # noqa: E402
-from outils import garde_robe, hm  # noqa: E402
+from outils import dessins, jeux  # noqa: E402
 from outils.cache import lire_cache  # noqa: E402
 
 LARGEUR, EPOQUES_VITESSE, PASSAGES, EPOQUES_TAUX = 120, 4, 2, 6
@@ -123,7 +123,8 @@ def principal():
     choix = analyse.parse_args()
     with tempfile.TemporaryDirectory(prefix="echelle-") as provisoire:
         dossier = Path(provisoire)
-        garde_robe.ecrire_hm(dossier / "catalogue", hm.ARTICLES_PUBLIES, choix.articles, LARGEUR)
+        dessins.ecrire_vetements(dossier / "vetements", choix.articles)
+        dessins.ecrire_hm(jeux.photos_vetements(dossier / "vetements"), dossier / "catalogue")
         preparer.preparer(dossier / "catalogue", dossier)
         lignes = [ligne for etude in choix.etudes for ligne in ETUDES[etude](dossier)]
     table = pd.DataFrame(lignes).assign(

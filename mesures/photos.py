@@ -10,7 +10,8 @@ français, ou un numéro de 0 à 9 ; le reste est ignoré, et compté.
 Sans DOSSIER : les photos de `LABO_DATAS` gardées pour mesurer, `vetements/validation` et la moitié de `catalogue`.
 `--choisir` prend les autres, celles sur lesquelles la préparation et le réseau ont été choisis, et n'écrit rien.
 Écrit `mesures/photos.csv`, une ligne par jeu, préparation et réseau ; `photos_confusion.csv` ;
-`photos_avertissements.csv`, ce que vaut chaque avertissement.
+`photos_avertissements.csv`, ce que vaut chaque avertissement ; `photos_inconnus.csv`, la courbe qui sépare les
+chapeaux, shorts et jupes des dix classes, par la probabilité et par les voisins (`outils.inconnus`).
 """
 
 import argparse
@@ -33,10 +34,10 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import reseaux  # noqa: E402
-from sklearn.metrics import roc_auc_score  # noqa: E402
+from sklearn.metrics import roc_auc_score, roc_curve  # noqa: E402
 from sklearn.model_selection import train_test_split  # noqa: E402
 
-from outils import donnees, modele, preparation  # noqa: E402
+from outils import donnees, inconnus, modele, preparation  # noqa: E402
 from outils.fichiers import ecriture_atomique, est_parasite  # noqa: E402
 from outils.jeux import trouver  # noqa: E402
 
@@ -52,6 +53,7 @@ CORRESPONDANCE = {
     "shoes": (5, 7, 9),
 }
 INCONNUS = ("hat", "shorts", "skirt")
+ASSEZ = 20  # inconnus, en deçà desquels une aire ne dit rien
 # Les articles du catalogue, quand ils sont sans conteste l'une des dix classes.
 ARTICLES = dict.fromkeys(("Jeans", "Trousers", "Track Pants"), "pants")
 ARTICLES |= {"Tshirts": "t-shirt", "Shirts": "shirt", "Jackets": "outwear"}
@@ -148,11 +150,12 @@ def mesurer(jeu, photos, les_reseaux):
     """Lignes de `photos.csv`, `photos_confusion.csv` et `photos_avertissements.csv` pour un jeu."""
     connues = [(nom, chemin) for nom, chemin in photos if classes_admises(nom)]
     autres = [chemin for nom, chemin in photos if nom.lower() in INCONNUS]
+    autres = autres if len(autres) >= ASSEZ else []
     print(f"{jeu} : {len(connues)} photos d'une des dix classes sur {len(photos)}", flush=True)
     noms = np.array([nom for nom, _ in connues])
     classes = list(dict.fromkeys(noms))
     chemins = {"énoncé": recette_de_l_enonce, "conseillé": preparation.analyser_photo}
-    lignes, confusions, calibrage = [], [], []
+    lignes, confusions, calibrage, courbe = [], [], [], []
     for nom_chemin, fonction in chemins.items():
         prets, secondes = preparer([chemin for _, chemin in connues], fonction)
         pretes_autres, _ = preparer(autres, fonction)
@@ -167,8 +170,8 @@ def mesurer(jeu, photos, les_reseaux):
             aire = np.nan
             if autres:
                 notes = np.concatenate([p, probabilites(reseau, pretes_autres)]).max(axis=1)
-                est_connue = np.repeat([1, 0], [len(p), len(autres)])
-                aire = roc_auc_score(est_connue, np.nan_to_num(notes))
+                est_inconnue = np.repeat([0, 1], [len(p), len(autres)])
+                aire = roc_auc_score(est_inconnue, -np.nan_to_num(notes))
             entete = {"jeu": jeu, "préparation": nom_chemin, "réseau": nom_reseau}
             ligne = {"photos": len(connues), "macro": np.mean(list(taux.values()))}
             ligne |= {"micro": justes.mean()}
@@ -183,7 +186,39 @@ def mesurer(jeu, photos, les_reseaux):
                 )
         if nom_chemin == "conseillé":  # avec le dernier réseau, celui de référence
             calibrage = [{"jeu": jeu} | ligne for ligne in calibrer(prets, justes)]
-    return lignes, confusions, calibrage
+            if autres:
+                lues = [preparee for preparee in prets + pretes_autres if preparee is not None]
+                voisins = familiarites(reseau, lues)
+                est_inconnue = np.arange(len(lues)) >= sum(p is not None for p in prets)
+                probables = probabilites(reseau, lues).max(axis=1)
+                for methode, notes in (("probabilité", probables), ("voisins", voisins)):
+                    courbe += [{"jeu": jeu} | x for x in separer(methode, est_inconnue, -notes)]
+    return lignes, confusions, calibrage, courbe
+
+
+def familiarites(reseau, preparees, n=6_000):
+    """Note (n,) de chaque photo : ressemble-t-elle aux images de Fashion-MNIST, ou à des inconnus dessinés ?"""
+    (X, y), _ = donnees.charger_fashion_mnist()
+    X, y = X[:n], y[:n]
+    corps = reseau.get_layer("cinq_convolutions")
+    corps = keras.Model(corps.inputs[0], corps.layers[-2].output)
+    banques = X, inconnus.dessiner_inconnus(X, y)
+    banques = [inconnus.resumer(corps, inconnus.varier_les_tons(b)) for b in banques]
+    resumes = inconnus.resumer(corps, np.concatenate([p.entree for p in preparees]))
+    return inconnus.familiarite(resumes, *banques)
+
+
+def separer(methode, est_inconnue, notes):
+    """Points d'une courbe ROC : part des inconnus signalés, selon la part de connus signalés à tort."""
+    a_tort, signales, _ = roc_curve(est_inconnue, notes)
+    aire = roc_auc_score(est_inconnue, notes)
+    for part in np.linspace(0, 1, 21):
+        yield {
+            "méthode": methode,
+            "aire": aire,
+            "connus signalés": part,
+            "inconnus signalés": np.interp(part, a_tort, signales),
+        }
 
 
 def recette_de_l_enonce(chemin):
@@ -242,11 +277,16 @@ if __name__ == "__main__":
         "référence": modele.charger_modele(ICI.parent / "modele" / "reference"),
     }
     mesures = [mesurer(jeu, photos, les_reseaux) for jeu, photos in jeux.items()]
-    lignes, confusions, calibrage = (sum(partie, []) for partie in zip(*mesures, strict=True))
+    lignes, confusions, calibrage, courbe = (
+        sum(partie, []) for partie in zip(*mesures, strict=True)
+    )
     colonnes = ["jeu", "préparation", "réseau", "photos", "macro", "micro", "sans visage", "porté"]
     colonnes += ["s/photo", "aire inconnus"]
     print("\n" + pd.DataFrame(lignes).reindex(columns=colonnes).round(3).to_string(index=False))
     print("\n" + pd.DataFrame(calibrage).round(3).to_string(index=False))
+    if courbe:
+        aires = pd.DataFrame(courbe).groupby(["jeu", "méthode"])["aire"].first().round(3)
+        print("\nInconnus (chapeaux, shorts, jupes) contre les dix, aire :\n" + aires.to_string())
     if not (options.dossiers or options.choisir):
         contexte = {
             "date": datetime.date.today().isoformat(),
@@ -256,4 +296,5 @@ if __name__ == "__main__":
         ecrire(lignes, "photos.csv", contexte)
         ecrire(confusions, "photos_confusion.csv", contexte)
         ecrire(calibrage, "photos_avertissements.csv", contexte)
-        print("\nÉcrits : mesures/photos.csv, photos_confusion.csv et photos_avertissements.csv")
+        ecrire(courbe, "photos_inconnus.csv", contexte)
+        print("\nÉcrits : mesures/photos*.csv")

@@ -132,7 +132,7 @@ def est(y, *classes):
 
 
 def ecarter_manches(x, y, echelle=0.72):
-    """Pantin : torse et manches (ou jambes) séparés ; épaules et coudes tournent."""
+    """Pantin : torse et manches (ou jambes) séparés, les manches tournées autour des épaules."""
     n = tf.shape(x)[0]
     haut, pantalon = tf.cast(est(y, *HAUTS), tf.float32), tf.cast(est(y, PANTALON), tf.float32)
     robe = tf.cast(est(y, ROBE), tf.float32)
@@ -141,7 +141,7 @@ def ecarter_manches(x, y, echelle=0.72):
     demi_torse = uniforme(n, 4, 7) * (1 - pantalon) * k
     epaule = CENTRE + k * (uniforme(n, 2, 6) - CENTRE)
     angle = (
-        uniforme(n, -0.1, 1.2) * haut
+        uniforme(n, 0, 1.2) * haut
         + uniforme(n, 0, 0.5) * robe
         + uniforme(n, -0.05, 0.15) * pantalon
     )
@@ -155,75 +155,22 @@ def ecarter_manches(x, y, echelle=0.72):
             tf.abs(u) <= demi_torse[:, None] + 0.5,
         )
     )
-    coude = epaule + k * uniforme(n, 7, 11)
-    avant_bras = tf.cast(tf.range(28.0)[None] > coude[:, None] - 0.5, tf.float32)[:, :, None, None]
-    bras = tf.cast(tf.range(28.0)[None] < coude[:, None] + 1, tf.float32)[:, :, None, None]
-    plie = pile(n, 0.35) * haut
-    membres = []
-    for cote, sens in ((gauche, 1.0), (droite, -1.0)):
-        pivot = CENTRE - sens * demi_torse
-        manche, pli = x * cote, sens * plie * uniforme(n, -1.4, 0.6)
-        bout = tourner_autour(
-            manche * avant_bras, pli, CENTRE - sens * (demi_torse + 2.5 * k), coude
-        )
-        manche = choisir(plie, tf.maximum(manche * bras, bout), manche)
-        membres.append(
-            tourner_autour(manche, sens * angle + haut * normale(n, 0.15), pivot, epaule)
-        )
-    return tf.maximum(tf.maximum(*membres), x * torse)
-
-
-def fermer(x):
-    """Comble les jours étroits, comme entre un bras et le buste de qui porte le vêtement."""
-    plein = tf.nn.max_pool2d(x, 7, 1, "SAME")
-    return tf.maximum(x, -tf.nn.max_pool2d(-plein, 7, 1, "SAME"))
-
-
-def ouvrir(x):
-    """Une veste ouverte : du col à l'ourlet, une bande d'un autre ton (la doublure, ce qui est dessous)."""
-    n = tf.shape(x)[0]
-    haut, bas, _, _ = (c(b) for b in boite(x))
-    v = (tf.range(28.0)[None, :, None, None] - haut) / tf.maximum(bas - haut, 1)
-    ecart = tf.abs(tf.range(28.0)[None, None, :, None] - CENTRE - c(normale(n, 1)))
-    large = c(uniforme(n, 0.3, 2.5)) + c(uniforme(n, -2, 3.5)) * v
-    ton = c(pile(n, 0.85) * uniforme(n, 0.05, 1)) * tf.ones_like(x)
-    bande = (ecart < large) & (v < c(uniforme(n, 0.6, 1.2))) & (x > 0.06)
-    return tf.where(bande, ton, x)
-
-
-def suspendre(x):
-    """Le crochet et les épaules d'un cintre, au-dessus du col."""
-    n = tf.shape(x)[0]
-    k = tf.fill((n,), 0.85)
-    x = affine(x, tf.zeros_like(k), k, k, dy=tf.fill((n,), 1.5))
-    haut = c(boite(x)[0])
-    v, ecart = (
-        tf.range(28.0)[None, :, None, None],
-        tf.abs(tf.range(28.0)[None, None, :, None] - CENTRE),
+    a, b = angle + haut * normale(n, 0.15), -angle + haut * normale(n, 0.15)
+    manches = tf.maximum(
+        tourner_autour(x * gauche, a, CENTRE - demi_torse, epaule),
+        tourner_autour(x * droite, b, CENTRE + demi_torse, epaule),
     )
-    crochet = (
-        (ecart < c(uniforme(n, 0.5, 1.2))) & (v >= haut - c(uniforme(n, 1, 4))) & (v < haut + 3)
-    )
-    return tf.where((x < 0.06) & crochet, c(uniforme(n, 0.2, 0.9)) * tf.ones_like(x), x)
-
-
-def vue_de_dessus(x):
-    """Une chaussure vue de dessus, à peu près : la vue de côté, aplatie, et son reflet."""
-    n = tf.shape(x)[0]
-    un = tf.ones((n,))
-    x = recadrer(x)
-    demi = affine(x, 0 * un, un, uniforme(n, 0.25, 0.45), dy=uniforme(n, 0.5, 2.5))
-    return tf.maximum(demi, demi[:, ::-1])
+    return tf.maximum(manches, x * torse)
 
 
 def en_paire(x):
-    """Deux chaussures côte à côte, sous un angle quelconque, de côté ou de dessus."""
+    """Deux chaussures côte à côte, sous un angle quelconque."""
     n = tf.shape(x)[0]
-    dessus = pile(n, 0.4)
-    x = choisir(dessus, vue_de_dessus(x), x)
-    angle, echelle = uniforme(n, -math.pi, math.pi), uniforme(n, 0.55, 0.85)
-    angle = tf.where(pile(n, 0.4) > 0, math.pi / 2 + normale(n, 0.25), angle)  # pointes en haut
-    ecart = uniforme(n, 3, 6.5)
+    angle, echelle, ecart = (
+        uniforme(n, -math.pi, math.pi),
+        uniforme(n, 0.55, 0.75),
+        uniforme(n, 3, 6.5),
+    )
     dx, dy = -tf.sin(angle) * ecart, tf.cos(angle) * ecart
     autre = choisir(pile(n, 0.6), x[:, ::-1], x)
     haut, cisaillement = echelle * tf.exp(normale(n, 0.2)), normale(n, 0.08)
@@ -236,7 +183,6 @@ def porter(x, y):
     """Quelqu'un porte le vêtement : tête, bras et jambes (ou buste et pieds, pour un pantalon)."""
     n = tf.shape(x)[0]
     k, pantalon = uniforme(n, 0.5, 0.75), tf.cast(est(y, PANTALON), tf.float32)
-    k += 0.15 * pantalon
     x = affine(x, tf.zeros_like(k), k, k, dy=normale(n, 1.5))
     haut, bas, gauche, droite = (c(b) for b in boite(x))
     milieu, large = (gauche + droite) / 2, c(uniforme(n, 0.8, 1.2)) * c(k) * 28
@@ -248,9 +194,8 @@ def porter(x, y):
     centre_tete = haut - buste - 1.4 * tete
     corps = (ecart / tete) ** 2 + ((v - centre_tete) / (1.3 * tete)) ** 2 < 1
     corps |= (ecart < 0.6 * tete) & (v > centre_tete) & (v < haut + 2)  # le cou
-    # Beaucoup de photos de catalogue coupent la tête, et presque toutes celles d'un pantalon.
-    corps &= (c(pile(n, 0.7)) > 0) & (c(pantalon * pile(n, 0.8)) < 1)
-    buste = (ecart < c(uniforme(n, 0.15, 0.28)) * large) & (v > haut - buste) & (v < haut + 1)
+    corps |= (ecart < 0.22 * large) & (v > haut - buste) & (v < haut + 1)
+    corps &= c(pile(n, 0.7)) > 0  # beaucoup de photos de catalogue coupent la tête
     jambes = tf.abs(ecart - 0.1 * large) < c(uniforme(n, 0.04, 0.08)) * large
     longues = c(uniforme(n, 0, 0.8) * (1 - 0.85 * pantalon)) * large
     corps |= jambes & (v > bas - 1) & (v < bas + longues) & (c(pile(n, 0.7)) > 0)
@@ -259,39 +204,29 @@ def porter(x, y):
     bras = tf.abs(ecart - ecart_du_bras) < c(uniforme(n, 0.03, 0.06)) * large
     bras &= (v > haut + 0.2 * large) & (v < haut + c(uniforme(n, 0.4, 0.9)) * large)
     corps |= bras & (c(pile(n, 0.6) * (1 - pantalon)) > 0)
-    ton, autre_ton = c(uniforme(n, 0.2, 0.9)), c(uniforme(n, 0.1, 1))
-    x = tf.where((x < 0.06) & corps, ton * tf.ones_like(x), x)
-    return tf.where((x < 0.06) & buste, autre_ton * tf.ones_like(x), x)
+    ton = c(uniforme(n, 0.2, 0.9)) * tf.ones_like(x)
+    return tf.where((x < 0.06) & corps, ton, x)
 
 
 def deformer(x, y):
-    """La pose et le cadrage : manches, angle, paire, vêtement ouvert, fermé, porté, troué ou coupé."""
+    """La pose et le cadrage : manches, angle, paire, détourage troué, vêtement coupé."""
     n = tf.shape(x)[0]
-    soulier, haut, pantalon = (
-        tf.cast(est(y, *classes), tf.float32) for classes in (SOULIERS, HAUTS, (PANTALON,))
-    )
-    x = choisir(pile(n, 0.3) * tf.cast(est(y, 4), tf.float32) + pile(n, 0.1) * haut, ouvrir(x), x)
+    soulier = tf.cast(est(y, *SOULIERS), tf.float32)
     articule = pile(n, 0.6) * (1 - soulier) * (1 - tf.cast(est(y, SAC), tf.float32))
     x = choisir(articule, ecarter_manches(x, y), x)
-    x = choisir(pile(n, 0.25) * haut, fermer(x), x)
-    x = choisir(pile(n, 0.06) * (1 - soulier), suspendre(x), x)
     angle = normale(n, 0.1) + pile(n, 0.2) * soulier * uniforme(n, -math.pi, math.pi)
     echelle, allongement = 0.8 + 0.2 * articule, tf.exp(normale(n, 0.12))
     seul = affine(x, angle, echelle * allongement, echelle / allongement, normale(n, 0.08))
     x = choisir(pile(n, 0.35) * soulier, en_paire(x), seul)
-    porte = pile(n, PART_PORTEE) * tf.cast(est(y, *HAUTS, ROBE), tf.float32)
-    porte += pile(n, 2.5 * PART_PORTEE) * pantalon
+    porte = pile(n, PART_PORTEE) * tf.cast(est(y, *HAUTS, PANTALON, ROBE), tf.float32)
     x = choisir(porte, porter(recadrer(x), y), x)
     trou = champ(n, 6, 6) > c(uniforme(n, 1.2, 2.2))
     x = recadrer(tf.where(trou & (c(pile(n, 0.2)) > 0), 0.0, x))
-    # Coupé : n'importe où, ou en bas (un haut, à la ceinture ou au bord de la photo).
-    en_bas = pile(n, 0.5) * haut
     k, sens = tf.exp(uniforme(n, 0, 0.35)), uniforme(n, 0, 2 * math.pi)
-    sens = tf.where(en_bas > 0, math.pi / 2, sens)
     recul = CENTRE * (k - 1) + 1
     zero = tf.zeros_like(k)
     coupe = affine(x, zero, k, k, 0.0, recul * tf.cos(sens), recul * tf.sin(sens))
-    return choisir(pile(n, 0.15) + pile(n, 0.1) * haut, recadrer(coupe), x)
+    return choisir(pile(n, 0.15), recadrer(coupe), x)
 
 
 def changer_tons(x):
@@ -302,16 +237,15 @@ def changer_tons(x):
     t = tf.clip_by_value(t, 0.02, 1) ** c(tf.exp(normale(n, 0.25)))
     aire = tf.maximum(tf.reduce_sum(vetement, axis=[1, 2, 3]), 1)
     moyenne = tf.reduce_sum(t * vetement, axis=[1, 2, 3]) / aire
-    t = c(uniforme(n, 0.4, 0.85)) + c(uniforme(n, 0.25, 1.4)) * (t - c(moyenne))
+    t = c(uniforme(n, 0.45, 0.85)) + c(uniforme(n, 0.25, 1)) * (t - c(moyenne))
     t *= 1 + c(uniforme(n, 0, 0.2)) * champ(n, 4, 4)
     t += c(pile(n, 0.5) * uniforme(n, 0, 0.1)) * champ(n, 14, 14)
     x = choisir(pile(n, 0.85), tf.clip_by_value(t, 0.04, 1) * vetement, x)
     reste = (champ(n, 5, 5) > c(uniforme(n, 0.9, 2.2))) & (vetement < 0.3) & (c(pile(n, 0.15)) > 0)
     ton_du_reste = c(uniforme(n, 0.15, 0.9)) * (1 + 0.2 * champ(n, 7, 7))
     x = tf.where(reste, tf.clip_by_value(ton_du_reste, 0.05, 1), x)
-    x += c(pile(n, 0.3) * uniforme(n, 0, 1)) * (tf.nn.avg_pool2d(x, 3, 1, "SAME") - x)
-    # Plusieurs rééchantillonnages l'ont adoucie ; une photo réduite d'un coup reste nette.
-    nettete = c(pile(n, 0.6) * uniforme(n, 0, 1.8)) * tf.cast(x > 0.03, tf.float32)
+    x += c(pile(n, 0.5) * uniforme(n, 0, 1)) * (tf.nn.avg_pool2d(x, 3, 1, "SAME") - x)
+    nettete = c(pile(n, 0.3) * uniforme(n, 0, 1)) * tf.cast(x > 0.03, tf.float32)
     return tf.clip_by_value(x - nettete * (tf.nn.avg_pool2d(x, 3, 1, "SAME") - x), 0, 1)
 
 

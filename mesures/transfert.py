@@ -34,7 +34,7 @@ EPOQUES_NOTRE, EPOQUES_VETEMENTS, TAUX_GROS = 20, 8, 1e-4
 PUBLIE = {"conv_1_filters": 64, "conv_2_filters": 64, "conv_3_filters": 128, "dense_units": 32}
 PUBLIE |= {"dropout": 0.5, "optimizer": "Adam", "learning_rate": 1e-3}
 CHIENS = ("imports", "parametres", "donnees", "charger", "decouper", "augmenter", "flux")
-AFFINAGE = ("charger-base", "extraire", "tete", "regression")
+AFFINAGE = ("base-gelee", "charger-base", "extraire", "tete", "regression")
 AFFINAGE += ("degeler-apres", "monter-descendre", "affiner")
 
 

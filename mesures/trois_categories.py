@@ -1,13 +1,13 @@
-"""Labo 4 : le réseau du labo, plusieurs graines, et ce que valent moins de photos.
+"""Labo 4 : le réseau du labo, plusieurs graines, ce que valent moins de photos, et des photos de boutique.
 
     python mesures/trois_categories.py [essai | essai:graine …]
 
-Par défaut, tous les essais ; 7 minutes environ par essai et par graine.
+Par défaut, tous les essais, sauf `boutique` ; 3 minutes environ par essai et par graine.
 
 Essais : `labo` (toutes les photos, flux équilibré) ; `jeter` (classes égalisées en jetant des photos, comme
-le code publié) ; `moitie` et `quart` (une photo d'apprentissage sur deux, sur quatre). Même répartition,
-mêmes pas. Ce qui est mesuré est le code du labo : ses cellules sont lues dans trois_categories.ipynb.
-Les résultats s'ajoutent à mesures/trois_categories.csv ; une ligne déjà mesurée n'est pas refaite.
+le code publié) ; `moitie` et `quart` (une photo d'apprentissage sur deux, sur quatre) ; `boutique` : comme `labo`,
+sur le jeu de Kaggle, qui doit être dans `datas/` (ou `LABO_DATAS`). Ce qui est mesuré est le code du labo : ses
+cellules sont lues dans trois_categories.ipynb. Les lignes s'ajoutent à mesures/trois_categories.csv.
 """
 
 import argparse
@@ -20,16 +20,26 @@ from resultats import ajouter_resultats, deja_mesure
 
 RESULTATS = Path(__file__).resolve().parent / "trois_categories.csv"
 CELLULES = (
-    *("imports", "parametres", "photos", "repartir", "charger", "transformer", "augmenter", "flux"),
-    *("reseau", "compiler", "predire"),
+    *(
+        "imports",
+        "imports-outils",
+        "parametres",
+        "donnees",
+        "fiche",
+        "lire-fiche",
+        "classer",
+        "etablir",
+    ),
+    *("manifeste", "etat-photo", "check-source", "check", "photos", "equilibrer", "couper"),
+    *("repartir-source", "repartir", "charger", "transformer", "augmenter", "flux", "reseau"),
+    *("compiler", "predire"),
 )
-ESSAIS = {"labo": (1, 2, 3), "jeter": (1,), "moitie": (1,), "quart": (1,)}
+ESSAIS = {"labo": (1, 2, 3), "jeter": (1,), "moitie": (1,), "quart": (1,), "boutique": (1,)}
 
 
 def lire_labo():
     """Les noms (fonctions, tableaux) des cellules utiles du labo, et le test."""
-    # Le catalogue dessiné de la section 1 ne sert pas ici.
-    labo = executer_cellules("trois_categories.ipynb", CELLULES, {"CATALOGUE": None})
+    labo = executer_cellules("trois_categories.ipynb", CELLULES)
     labo["X_test"], labo["y_test"] = labo["charger"]("test")
     return labo
 
@@ -38,9 +48,9 @@ def choisir(labo, essai):
     """Les photos d'apprentissage d'un essai : (X, y)."""
     apprentissage = labo["photos"].query("split == 'train'").reset_index(drop=True)
     if essai == "jeter":
-        rangs = labo["catalogue"].equilibrer(apprentissage, graine=13).index
+        rangs = labo["equilibrer"](apprentissage, graine=13).index
     else:
-        part = {"labo": 1, "moitie": 0.5, "quart": 0.25}[essai]
+        part = {"moitie": 0.5, "quart": 0.25}.get(essai, 1)
         rangs = apprentissage.groupby("class").sample(frac=part, random_state=13).index
     return labo["X_apprentissage"][rangs], labo["y_apprentissage"][rangs]
 
@@ -85,11 +95,13 @@ def principal():
     lecteur = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    lecteur.add_argument("essais", nargs="*", default=list(ESSAIS), metavar="essai")
+    lecteur.add_argument("essais", nargs="*", default=list(ESSAIS)[:-1], metavar="essai")
     demandes = [demande.partition(":") for demande in lecteur.parse_args().essais]
     if inconnus := {essai for essai, _, _ in demandes} - set(ESSAIS):
         lecteur.error(f"essai inconnu : {', '.join(inconnus)} ; attendu : {', '.join(ESSAIS)}")
     labo = lire_labo()
+    if ("Kaggle" in labo["SOURCE"]) != (demandes[0][0] == "boutique"):
+        lecteur.error(f"les données trouvées sont {labo['SOURCE']} : ce n'est pas cet essai")
     for essai, _, voulue in demandes:
         for graine in [int(voulue)] if voulue else ESSAIS[essai]:
             if not deja_mesure({"essai": essai, "graine": graine}, RESULTATS):

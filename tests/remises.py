@@ -165,10 +165,10 @@ def ecrire(chemin, contenu):
 
 def photo(chemin, graine=0):
     """Une photo « personnelle » : un pantalon dessiné, différent de ceux que le dépôt fournit."""
-    from outils import garde_robe
+    from outils import dessins
 
     chemin.parent.mkdir(parents=True, exist_ok=True)
-    garde_robe.dessiner_photo(1, 96, graine=1000 + graine).save(chemin)
+    dessins.dessiner_photo(1, 96, graine=1000 + graine).save(chemin)
 
 
 def remise(dossier, classification=None, test=None, modele=True, image=True, graine=0):

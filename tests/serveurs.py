@@ -15,7 +15,7 @@ def demarrer(journal, **reglages):
     """Lance le service sur un port libre ; rend (processus, adresse) quand il est prêt."""
     port = port_libre()
     commande = [sys.executable, "-m", "uvicorn", "service.api:app", "--app-dir", "analyse_image"]
-    commande += ["--port", str(port), "--timeout-graceful-shutdown", "60"]
+    commande += ["--http", "h11", "--port", str(port), "--timeout-graceful-shutdown", "60"]
     with open(journal, "wb") as sortie:
         processus = subprocess.Popen(
             commande, cwd=RACINE, env=os.environ | reglages, stdout=sortie, stderr=subprocess.STDOUT

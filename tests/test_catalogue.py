@@ -19,17 +19,24 @@ import processus
 import pytest
 from PIL import Image
 
-from outils import catalogue, fichiers, garde_robe, jeux
+from outils import catalogue, dessins, fichiers, jeux
 from outils.fichiers import DonneesInvalides
 from outils.preparation import PhotoIllisible, preparer_couleur
 
-N = 300  # de quoi contenir chacun des six défauts du jumeau une fois
+N = 300  # de quoi contenir chacun des six défauts une fois
 
 
 @pytest.fixture(scope="module")
-def dessine(tmp_path_factory):
+def photos(tmp_path_factory):
+    dossier = tmp_path_factory.mktemp("vetements") / "dessines"
+    dessins.ecrire_vetements(dossier, N)
+    return jeux.photos_vetements(dossier)
+
+
+@pytest.fixture(scope="module")
+def dessine(tmp_path_factory, photos):
     dossier = tmp_path_factory.mktemp("catalogue") / "dessine"
-    garde_robe.ecrire_catalogue(dossier, N)
+    dessins.ecrire_catalogue(photos, dossier)
     return dossier
 
 
@@ -203,8 +210,8 @@ def test_quand_il_ne_reste_aucun_produit_on_dit_pourquoi(vide):
     assert "styles.csv, ligne 2" in erreur.value.trouve and erreur.value.remede
     (vide / "train" / "hat").mkdir(parents=True)
     (vide / "train" / "hat" / "a.jpg").write_bytes(b"")
-    with pytest.raises(DonneesInvalides, match="1 « hors des trois classes »"):
-        catalogue.manifeste_dossiers(vide)
+    with pytest.raises(DonneesInvalides, match="1 « dossier inconnu »"):
+        catalogue.manifeste_dossiers(vide, {"pants": "pants"})
 
 
 @pytest.mark.parametrize("forme", ["zip renommé", "zip", "archive", "copie", "dossier", "sous"])
@@ -277,7 +284,7 @@ for _ in range(20):
     catalogue.lire_images([photos + "/a.jpg"] * 8)
 assert warnings.filters == avant, warnings.filters
 warnings.warn("on me voit")
-catalogue.obtenir_photos(en_ligne=False, jumeau=Path(dessins))
+catalogue.obtenir_catalogue(en_ligne=False, n=60)
 """
 
 
@@ -303,7 +310,7 @@ def test_checkfileisgood_refuse_un_dossier_absent(tmp_path):
 
 
 def test_memes_pixels_meme_empreinte_meme_si_les_fichiers_different(tmp_path):
-    photo = garde_robe.dessiner_photo(1, 40)
+    photo = dessins.dessiner_photo(1, 40)
     photo.save(tmp_path / "a.png")
     photo.save(tmp_path / "b.bmp")
     autre = photo.copy()
@@ -401,16 +408,6 @@ def test_des_parts_impossibles_sont_refusees(validation, test):
         catalogue.repartir(faux_manifeste(EFFECTIFS), validation, test)
 
 
-def test_equilibrer_donne_autant_de_lignes_par_classe_sans_dependre_de_l_ordre():
-    manifeste = faux_manifeste(EFFECTIFS)
-    tirage = catalogue.equilibrer(manifeste, graine=4)
-    assert tirage["class"].value_counts().to_dict() == dict.fromkeys(EFFECTIFS, 40)
-    assert tirage["path"].is_unique
-    melange = catalogue.equilibrer(manifeste.sample(frac=1, random_state=9), graine=4)
-    assert set(melange["path"]) == set(tirage["path"])
-    assert set(catalogue.equilibrer(manifeste, graine=5)["path"]) != set(tirage["path"])
-
-
 @pytest.mark.parametrize("liens", [True, False])
 def test_l_arborescence_est_celle_que_keras_attend_et_les_originaux_restent(
     dessine, tmp_path, monkeypatch, liens
@@ -469,7 +466,7 @@ def changer_vetements(monkeypatch, **champs):
 def fausse_archive(tmp_path, monkeypatch):
     """Une petite archive de la forme de celle de GitHub, et les effectifs qui lui correspondent."""
     photo = io.BytesIO()
-    garde_robe.dessiner_photo(0, 40).save(photo, "JPEG")
+    dessins.dessiner_photo(0, 40).save(photo, "JPEG")
     noms = [
         f"{jeu}/{article}/{i}.jpg"
         for jeu, n in (("train", 4), ("validation", 2), ("test", 3))
@@ -499,21 +496,22 @@ def serveur(tmp_path):
         http.shutdown()
 
 
-def test_l_archive_est_telechargee_verifiee_puis_lue(
+def test_l_archive_est_telechargee_verifiee_puis_rangee(
     fausse_archive, serveur, datas, tmp_path, monkeypatch
 ):
     changer_vetements(monkeypatch, adresses=(f"{serveur}/absente.zip", f"{serveur}/archive.zip"))
-    manifeste, anomalies, source = catalogue.obtenir_photos()
+    dossier, source = catalogue.obtenir_catalogue()
     assert "CC0" in source
-    assert manifeste["class"].value_counts().to_dict() == {
-        "bottomwear": 9,
-        "shoes": 9,
-        "topwear": 9,
-    }
-    assert (manifeste["split"] == "test").sum() == 15  # validation et test publiés
-    assert set(anomalies["detail"]) == {"hat"}
-    assert processus.contenu(datas) == ["clothing-dataset-small"]
+    manifeste, anomalies = catalogue.manifeste_json(dossier)
+    comptes = {"bottomwear": 9, "shoes": 9, "topwear": 9}
+    assert manifeste["class"].value_counts().to_dict() == comptes
+    assert set(anomalies["detail"]) == {"Accessories / Headwear"}
+    assert processus.contenu(datas) == ["clothing-dataset-small", "vetements_en_catalogue_entier"]
     assert not list(tmp_path.rglob("evasion.jpg")) and not list(tmp_path.rglob("absolu.jpg"))
+    assert all(Path(chemin).is_symlink() for chemin in manifeste["path"])  # rien n'est copié
+    changer_vetements(monkeypatch, adresses=())
+    assert catalogue.obtenir_catalogue() == (dossier, source)  # retrouvé
+    assert jeux.trouver("catalogue") is None  # ce n'est pas le jeu de Kaggle
 
 
 def test_une_archive_qui_n_est_pas_la_bonne_n_est_pas_gardee(fausse_archive, tmp_path, monkeypatch):
@@ -528,19 +526,18 @@ def test_une_archive_qui_n_est_pas_la_bonne_n_est_pas_gardee(fausse_archive, tmp
     assert {c.name for c in tmp_path.iterdir()} == {"serveur", "coupee.zip"}
 
 
-def test_sans_reseau_le_jumeau_est_annonce(datas, monkeypatch, capsys):
+def test_sans_reseau_les_dessins_sont_annonces(datas, monkeypatch, capsys):
     changer_vetements(monkeypatch, adresses=("http://127.0.0.1:9/rien.zip",))
-    jumeau = catalogue.obtenir_jumeau(n=60)
-    manifeste, _, source = catalogue.obtenir_photos(jumeau=jumeau)
-    assert source == "catalogue dessiné" and "⚠ DONNÉES DESSINÉES" in capsys.readouterr().out
-    assert set(manifeste["class"]) == set(catalogue.CLASSES)
-    assert jeux.trouver("catalogue") is None  # un jumeau n'est jamais pris pour le vrai jeu
+    dossier, source = catalogue.obtenir_catalogue()
+    assert source == "vêtements dessinés" and "⚠ DONNÉES DESSINÉES" in capsys.readouterr().out
+    assert set(catalogue.manifeste_json(dossier)[0]["class"]) == set(catalogue.CLASSES)
+    assert jeux.trouver("catalogue") is None  # des dessins ne sont jamais pris pour le vrai jeu
 
 
 def test_l_archive_de_kaggle_posee_telle_quelle_est_nommee(datas, capsys):
     with zipfile.ZipFile(datas / "archive.zip", "w") as archive:
         archive.writestr("styles.csv", ENTETE)
-    catalogue.obtenir_photos(en_ligne=False, jumeau=catalogue.obtenir_jumeau(n=60))
+    catalogue.obtenir_catalogue(en_ligne=False, n=60)
     dit = capsys.readouterr().out
     assert "archive.zip" in dit and "décompressez-la" in dit and "DONNÉES DESSINÉES" in dit
 
@@ -549,16 +546,19 @@ def test_des_donnees_en_lecture_seule_suffisent(datas, tmp_path, monkeypatch, ca
     peut_ecrire = fichiers._peut_ecrire
     monkeypatch.setattr(fichiers, "_peut_ecrire", lambda d: d != datas and peut_ecrire(d))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    jumeau = catalogue.obtenir_jumeau(n=60)
-    assert jumeau.resolve().parent == (tmp_path / "cache" / "labos-images").resolve()
-    assert list(datas.iterdir()) == [] and "lecture seule" in capsys.readouterr().out
-    assert catalogue.obtenir_jumeau(n=60) == jumeau  # retrouvé
+    dessins.ecrire_vetements(datas / "vetements", 40)
+    avant = contenu(datas)
+    dossier, source = catalogue.obtenir_catalogue(n=30)
+    assert "CC0" in source and len(catalogue.manifeste_json(dossier)[0]) > 10
+    assert dossier.resolve().parent == (tmp_path / "cache" / "labos-images").resolve()
+    assert contenu(datas) == avant and "lecture seule" in capsys.readouterr().out
+    assert catalogue.obtenir_catalogue(n=30)[0] == dossier  # retrouvé
 
 
-DEUX_A_LA_FOIS = "from outils import catalogue; print(catalogue.obtenir_jumeau(n=60))"
+DEUX_A_LA_FOIS = "from outils import catalogue; catalogue.obtenir_catalogue(False, 60)"
 
 
-def test_deux_noyaux_qui_dessinent_a_la_fois_finissent_bien(datas):
+def test_deux_noyaux_qui_rangent_a_la_fois_finissent_bien(datas):
     options = {"cwd": Path(catalogue.__file__).parents[1], "stdout": subprocess.PIPE}
     noyaux = [
         subprocess.Popen([sys.executable, "-c", DEUX_A_LA_FOIS], stderr=subprocess.PIPE, **options)
@@ -567,8 +567,8 @@ def test_deux_noyaux_qui_dessinent_a_la_fois_finissent_bien(datas):
     for noyau in noyaux:
         _, erreurs = noyau.communicate(timeout=300)
         assert noyau.returncode == 0, erreurs.decode()
-    assert processus.contenu(datas) == ["jumeau_catalogue_60"]
-    assert len(list((datas / "jumeau_catalogue_60" / "styles").iterdir())) == 60
+    assert processus.contenu(datas) == ["jumeau_en_catalogue_60", "jumeau_vetements_300"]
+    assert len(list((datas / "jumeau_en_catalogue_60" / "styles").iterdir())) == 60
 
 
 @pytest.mark.parametrize("place", [".", "fashion-dataset", "fashion-dataset/fashion-dataset"])
@@ -577,12 +577,13 @@ def test_le_jeu_de_kaggle_est_trouve_la_ou_l_archive_le_depose(dessine, datas, p
     racine.mkdir(parents=True, exist_ok=True)
     (racine / "images").symlink_to(dessine / "images")
     (racine / "styles.csv").symlink_to(dessine / "styles.csv")
-    manifeste, _, source = catalogue.obtenir_photos()
+    trouve, source = catalogue.obtenir_catalogue()
+    manifeste, _ = catalogue.manifeste_csv(trouve)
     assert "Kaggle" in source and len(manifeste) > 0
-    assert Path(manifeste["path"].iloc[0]).resolve().parent == (dessine / "images").resolve()
+    assert Path(manifeste["path"].iloc[0]).parent.resolve() == (dessine / "images").resolve()
 
 
-def test_les_chapeaux_et_les_robes_sont_ecartes_et_listes(tmp_path):
+def test_les_dossiers_inconnus_sont_ecartes_et_listes(tmp_path):
     for nom in (
         "train/dress/a.jpg",
         "validation/hat/b.jpg",
@@ -594,7 +595,8 @@ def test_les_chapeaux_et_les_robes_sont_ecartes_et_listes(tmp_path):
         chemin = tmp_path / nom
         chemin.parent.mkdir(parents=True, exist_ok=True)
         chemin.write_bytes(b"")
-    manifeste, anomalies = catalogue.manifeste_dossiers(tmp_path)
+    classes = {"skirt": "bottomwear", "shoes": "shoes"}
+    manifeste, anomalies = catalogue.manifeste_dossiers(tmp_path, classes)
     assert manifeste.set_index("id")["class"].to_dict() == {"c": "bottomwear", "d": "shoes"}
     assert manifeste.set_index("id")["split"].to_dict() == {"c": None, "d": "test"}
     assert sorted(anomalies["detail"]) == ["", "", "dress", "hat"]
@@ -606,7 +608,7 @@ def test_les_chapeaux_et_les_robes_sont_ecartes_et_listes(tmp_path):
 
 def test_les_vetements_ont_dix_classes_et_un_test_designe(datas):
     dossier = datas / "clothing-dataset-small"
-    articles = [*catalogue.VETEMENTS, "dress", "hat"]
+    articles = list(dessins.ARTICLES)
     for jeu in ("train", "validation"):
         for article in articles:
             (dossier / jeu / article).mkdir(parents=True)
@@ -621,8 +623,8 @@ def test_les_vetements_ont_dix_classes_et_un_test_designe(datas):
 
 def test_sans_reseau_les_vetements_dessines_sont_annonces(datas, capsys):
     manifeste, source = catalogue.obtenir_vetements(en_ligne=False)
-    assert source == "catalogue dessiné" and "⚠ DONNÉES DESSINÉES" in capsys.readouterr().out
-    assert manifeste["class"].nunique() >= 3
+    assert source == "vêtements dessinés" and "⚠ DONNÉES DESSINÉES" in capsys.readouterr().out
+    assert manifeste["class"].nunique() == 10
     assert set(manifeste["split"].dropna()) == {"test"}
     restants = catalogue.repartir(manifeste, validation=0.2, test=0)
     assert set(restants["split"]) == set(catalogue.JEUX)
@@ -651,16 +653,16 @@ def test_un_dossier_par_classe_se_lit_sans_les_parasites_ni_les_autres(tmp_path)
     assert "supprimez" not in erreur.value.remede
 
 
-# --- Le catalogue dessiné ---------------------------------------------------------------------
+# --- Les photos rangées en catalogue -------------------------------------------------------------
 
 
-def test_le_catalogue_dessine_est_reproductible_et_refuse_d_ecraser(dessine, tmp_path):
-    garde_robe.ecrire_catalogue(tmp_path / "bis", N)
+def test_le_rangement_est_reproductible_et_refuse_d_ecraser(dessine, photos, tmp_path):
+    dessins.ecrire_catalogue(photos, tmp_path / "bis")
     premier = {c.relative_to(dessine): o for c, o in contenu(dessine).items()}
     second = {c.relative_to(tmp_path / "bis"): o for c, o in contenu(tmp_path / "bis").items()}
     assert premier == second
     with pytest.raises(FileExistsError, match="rien n'a été touché"):
-        garde_robe.ecrire_catalogue(tmp_path / "bis", N)
+        dessins.ecrire_catalogue(photos, tmp_path / "bis")
 
 
 def test_les_six_defauts_annonces_sont_bien_la(dessine):

@@ -139,8 +139,17 @@ def test_notebooks_absents(eleve, tmp_path):
     (eleve / "docs").mkdir(parents=True)
     (eleve / "docs" / "rapport.md").write_text("rien")
     bulletin = noter(eleve, tmp_path)
-    assert bulletin.note == 4  # les données absentes
+    assert bulletin.note == 0
     assert {c.trouve for c in bulletin.constats[:2]} == {"aucun notebook reconnu"}
+
+
+def test_une_archive_qui_ne_s_ouvre_pas_est_dite_d_abord(eleve, tmp_path):
+    """Ni « absent » ni zéro sans raison : l'enseignant voit, dans la classe aussi, ce qu'il doit ouvrir à la main."""
+    eleve.mkdir(parents=True)
+    (eleve / "labo.zip").write_bytes(b"PK\x03\x04abime")
+    assert "« labo.zip »" in noter(eleve, tmp_path).diagnostic[0]
+    assert "« labo.zip »" in rapport._pas_lue(lire(eleve, tmp_path))
+    assert rapport._pas_lue(lire(remises.remise(eleve), tmp_path)) == ""
 
 
 def test_une_remise_vide_vaut_zero(eleve, tmp_path):

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 import remises
 import yaml
+from fuites import fuites
 from PIL import Image
 from test_correction import BAREME, MODELE, manques, parts
 
 from correction import etudiante, execution, faits, note, notebook
-from outils import hm, preparation, verification, voisins
+from outils import hm, preparation, verification
 from outils.verification import verifier
 from questions import labo1
 
@@ -200,6 +201,7 @@ def test_le_depot_est_pret_a_pousser(depot):
     presents = {f.relative_to(depot).as_posix() for f in depot.rglob("*") if f.is_file()}
     attendus = {
         ".devcontainer/devcontainer.json", ".gitignore", ".github/workflows/classroom.yml", "README.md", "labo.py",
+        ".github/workflows/pages.yml", "publication/requirements.txt",
         ".github/classroom/verifier_remise.py", "requirements.txt", "pyproject.toml",
         "analyse_image/outils/verification.py", "datas/LISEZMOI.md", "images/pantalon.jpg",
         "modele/reference/modele.weights.h5",
@@ -339,16 +341,13 @@ def test_des_marqueurs_fautifs_sont_une_erreur(cellule):
 
 # --- Les réponses qui se lisent ailleurs ------------------------------------------------------------
 
-# À réécrire autrement : `hm` fournit ce que la question fait écrire.
-FUITES_CONNUES = {("preparation_hm.ipynb", "hm.py")}
-
 
 def test_une_solution_recopiee_ailleurs_est_trouvee():
     solution = "### BEGIN SOLUTION\nz = np.clip((a - b.min()) / (b.max() - b.min()), 0, 1)\n### END SOLUTION"
     resolu = {"cells": [{"source": solution}]}
     copie = "def f(x, y):\n    return np.clip((x - y.min()) / (y.max() - y.min()),\n                   0, 1)"
     autre = "def f(x, y):\n    return np.clip((x - y.mean()) / y.std(), -1, 1)"
-    trouvees = etudiante.fuites({"labo": resolu}, {"copie.py": copie, "autre.py": autre})
+    trouvees = fuites({"labo": resolu}, {"copie.py": copie, "autre.py": autre})
     assert [(labo, fichier) for labo, fichier, _ in trouvees] == [("labo", "copie.py")]
 
 
@@ -362,8 +361,8 @@ def test_aucune_autre_reponse_ne_se_lit_dans_ce_qu_on_distribue():
             distribues[fichier.name] = "\n".join(map(source, cellules))
         elif fichier.suffix == ".py":
             distribues[fichier.name] = fichier.read_text(encoding="utf-8")
-    trouvees = etudiante.fuites(resolus, distribues)
-    assert {(labo, fichier) for labo, fichier, _ in trouvees} <= FUITES_CONNUES, trouvees
+    trouvees = fuites(resolus, distribues)
+    assert trouvees == []
 
 
 # --- verifier ---------------------------------------------------------------------------------
@@ -456,7 +455,21 @@ REPONSE = {
     "probabilities": HASARD.predict(ECHELLE["X_test"][:1])[0],
     "predicted_class": HASARD.predict(ECHELLE["X_test"][:1])[0].argmax(),
 }  # fmt: skip
-RETENUS = {c: min(n, 5_000) if c in hm.REDUITES else n for c, n in hm.PHOTOS_PUBLIEES.items()}
+
+
+def equilibrer(manifeste, graine):
+    n = manifeste["class"].value_counts().min()
+    return manifeste.groupby("class").sample(n=n, random_state=graine)
+
+
+def fusionner(manifeste, minimum):
+    return hm.fusionner_rares(manifeste, minimum)
+
+
+def sous_echantillonner_classes(manifeste, maximum, graine):
+    return manifeste.sample(frac=1, random_state=graine).groupby("class").head(maximum)
+
+
 HISTORIQUE = {"historique_apprentissage": SimpleNamespace(history={"val_loss": [0.5, 0.3, 0.4]})}
 MATRICE = np.diag(np.arange(10, 20))
 MATRICE[0, 1] = 5
@@ -562,14 +575,21 @@ CAS = [
     ("q7", {**REPONSE, "probabilities": np.full(10, 0.1)}, "n'est pas la réponse de « modele »"),
     ("q7", {**REPONSE, "predire": lambda r, x: r.predict(x)}, "attendu : (10,)"),
     ("q7", {**REPONSE, "predicted_class": 10}, "le rang de la plus grande"),
-    ("labo5-q1", {"chemin_de": hm.chemin_photo}, None),
-    ("labo5-q1", {"chemin_de": lambda a: f"images/{str(a)[:3]}/{a}.jpg"}, "'images/108/108775015.jpg'"),
-    ("labo5-q2", {"effectifs_retenus": RETENUS}, None),
-    ("labo5-q2", {"effectifs_retenus": {c: min(n, 5_000) for c, n in RETENUS.items()}}, "aussi réduit Underwear"),
-    ("labo5-q2", {"effectifs_retenus": hm.PHOTOS_PUBLIEES}, "105100 photos"),
-    ("labo5-q3", {"cosinus": lambda a, b: voisins.normaliser(a) @ voisins.normaliser(b).T}, None),
-    ("labo5-q3", {"cosinus": lambda a, b: a @ b.T}, "produits scalaires"),
-    ("labo5-q3", {"cosinus": lambda a, b: voisins.normaliser(a) @ voisins.normaliser(a).T}, "forme (4, 4)"),
+    ("labo4-q1", {"equilibrer": equilibrer}, None),
+    ("labo4-q1", {"equilibrer": lambda m, graine: m}, "attendu : 3 de chacune"),
+    ("labo4-q1", {"equilibrer": lambda m, graine: m.groupby("class").head(3)}, "la graine ne change rien"),
+    ("labo4-q1", {"equilibrer": lambda m, graine: m.groupby("class").sample(n=3)}, "donnez la graine"),
+    ("labo4-q2", {"partages": lambda m: sum(len(set(g)) > 1 for _, g in m.groupby("pixels")["split"])}, None),
+    ("labo4-q2", {"partages": lambda m: int(m["pixels"].duplicated().sum())}, "attendu"),
+    ("labo5-q1", {"fusionner": fusionner}, None),
+    ("labo5-q1", {"fusionner": lambda m, n: fusionner(m, n + 1)}, "« Bags » a 3 photos"),
+    ("labo5-q1", {"fusionner": lambda m, n: m[m["class"].isin(["Shoes", "Accessories", "Bags"])]}, "14 lignes sur 16"),
+    ("labo5-q2", {"sous_echantillonner": sous_echantillonner_classes}, None),
+    ("labo5-q2", {"sous_echantillonner": lambda m, n, graine: m.groupby("class").head(n)}, "pas les premières"),
+    ("labo5-q2", {"sous_echantillonner": lambda m, n, graine: m}, "maximum 5"),
+    ("labo5-q3", {"poids_de_classe": lambda y: {0: 2 / 3, 1: 4 / 3, 2: 4 / 3}}, None),
+    ("labo5-q3", {"poids_de_classe": lambda y: {0: 1, 1: 2, 2: 2}}, "moyenne sur les photos : 1.500"),
+    ("labo5-q3", {"poids_de_classe": lambda y: {0: 6, 1: 3, 2: 3}}, "c'est l'inverse"),
     ("labo5-q4", {"precision_a_k": lambda v, y: (v == y[:, None]).mean(axis=1)}, None),
     ("labo5-q4", {"precision_a_k": lambda v, c: (v == c[:, None]).mean()}, "la forme () ; attendu : (3,)"),
     ("labo5-q4", {"precision_a_k": lambda v, c: (v == v).mean(axis=1)}, "attendu : [0.5, 1.0, 0.25]"),

@@ -42,10 +42,10 @@ KERAS_2 = {
 
 def images(n=300):
     """Images et étiquettes telles que la référence répond juste partout : la précision attendue est 1."""
-    from outils import garde_robe
+    from outils import dessins
     from outils.modele import charger_modele
 
-    X, _ = garde_robe.jumeau_fashion_mnist(n)
+    X, _ = dessins.jumeau_fashion_mnist(n)
     modele = charger_modele(remises.REFERENCE)
     return X, modele.predict(X[..., None] / 255, verbose=0).argmax(axis=1)
 

@@ -3,16 +3,20 @@
 import importlib.util
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import labo
 from echelle import entrainer, lanceur, preparer
-from outils import cache, garde_robe, hm
+from outils import cache, dessins, hm, jeux
+from outils.fichiers import Refus
 
 RACINE = Path(labo.__file__).parent
 LABOS = RACINE / "analyse_image"
@@ -30,7 +34,8 @@ avec_dask = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def catalogue(tmp_path_factory):
     dossier = tmp_path_factory.mktemp("echelle") / "catalogue"
-    garde_robe.ecrire_hm(dossier, hm.ARTICLES_PUBLIES, 400, largeur=60)
+    dessins.ecrire_vetements(dossier.parent / "vetements", 400)
+    dessins.ecrire_hm(jeux.photos_vetements(dossier.parent / "vetements"), dossier)
     return dossier
 
 
@@ -174,35 +179,65 @@ def predire(donnees):
     return relire
 
 
+UN_PAS = {"lot": 256, "epoques": 1, "taux": 1e-2}
+# Un ouvrier seul peut entraîner plusieurs fois dans le même processus : TensorFlow n'est importé qu'une fois.
+PLUSIEURS = """
+import json, shutil, sys
+from echelle import entrainer
+lancer = lambda mots: entrainer.entrainer(entrainer.analyseur().parse_args(mots))
+lancer(json.loads(sys.argv[1]))
+reste = sys.argv[5:]  # python -m echelle.entrainer …
+lancer(reste)
+fini = entrainer.analyseur().parse_args(reste).sortie
+shutil.copytree(fini, fini + "-avant")
+lancer(reste)
+"""
+
+
 @pytest.fixture(scope="module")
 def seul(donnees, tmp_path_factory):
-    """L'entraînement par un seul ouvrier ; rend (dossier de sortie, bilan)."""
-    sortie = tmp_path_factory.mktemp("seul")
-    return sortie, entrainer_a(1, donnees, sortie)[1]
+    """Un seul ouvrier ; rend les dossiers d'un pas (`un_pas`), d'un entraînement fini, puis relancé (`seul`)."""
+    sorties = tmp_path_factory.mktemp("un_ouvrier")
+    un_pas = json.dumps(options(donnees, sorties / "un_pas", **UN_PAS))
+    # Les réglages de Keras que l'utilisateur a laissés traîner ne changent rien.
+    (sorties / "keras.json").write_text(
+        '{"backend": "theano", "image_data_format": "channels_first", "floatx": "float16"}'
+    )
+    with pytest.MonkeyPatch.context() as reglages:
+        reglages.setenv("KERAS_HOME", str(sorties))
+        reglages.setenv("KERAS_BACKEND", "torch")
+        entrainer_a(
+            1, donnees, sorties / "seul", lambda rang: [sys.executable, "-c", PLUSIEURS, un_pas]
+        )
+    return sorties
 
 
 @pytest.fixture(scope="module")
-def deux(donnees, tmp_path_factory):
-    """Le même, par deux ouvriers que rien ne dérange."""
-    sortie = tmp_path_factory.mktemp("deux")
-    return sortie, entrainer_a(2, donnees, sortie)[1]
+def deux(donnees, commandes):
+    """Deux ouvriers que rien ne dérange, lancés par slurm.sbatch ; rend (dossier de sortie, bilan)."""
+    grappe = {"SLURM_JOB_NODELIST": "m[1-2]", "SLURM_JOB_ID": str(os.getpid()), "SLURM_NTASKS": "2"}
+    soumettre("slurm.sbatch", commandes | grappe)
+    return donnees / "sortie", bilan_de(donnees / "sortie")
 
 
-@pytest.fixture
-def commandes(tmp_path, donnees):
+@pytest.fixture(scope="module")
+def commandes(tmp_path_factory, donnees):
     """Environnement où `python3` est ce Python, et où `srun` et `scontrol` imitent ceux de Slurm."""
-    bin = tmp_path / "bin"
-    bin.mkdir()
+    bin = tmp_path_factory.mktemp("bin")
+    petit = " ".join(options(donnees, donnees / "sortie", taux=3e-4)[-6:])
     ecrire = {
-        "python3": f'exec "{sys.executable}" "$@"',
+        # Les dernières options l'emportent : un entraînement de test, court.
+        "python3": f'exec "{sys.executable}" "$@" {petit}',
         "scontrol": "echo 127.0.0.1; echo autre-machine",
         # Une tâche par rang ; la première qui échoue arrête les autres.
-        "srun": '[ "$1" = --kill-on-bad-exit=1 ] && shift\n'
+        "srun": '[ "$1" = --cpus-per-task=8 ] && [ "$2" = --kill-on-bad-exit=1 ] && shift 2 || exit 1\n'
         "for rang in $(seq 0 $((SLURM_NTASKS - 1))); do\n"
         '    SLURM_PROCID=$rang SLURM_LOCALID=0 "$@" &\n'
         "done\n"
         "for _ in $(seq $SLURM_NTASKS); do wait -n || { kill $(jobs -p); exit 1; }; done",
     }
+    (bin / "bin").mkdir()
+    (bin / "bin" / "activate").write_text("")  # celui d'un environnement déjà actif
     for nom, corps in ecrire.items():
         (bin / nom).write_text(f"#!/usr/bin/env bash\n{corps}\n")
         (bin / nom).chmod(0o755)
@@ -210,6 +245,8 @@ def commandes(tmp_path, donnees):
         **os.environ,
         "PATH": f"{bin}:{os.environ['PATH']}",
         "DONNEES": str(donnees),
+        "ENVIRONNEMENT": str(bin),
+        "SLURM_CPUS_PER_TASK": "8",
         "JAX_PLATFORMS": "cpu",
         # Ce qu'un test a fait compiler sert aux autres, comme chez le lanceur.
         "JAX_COMPILATION_CACHE_DIR": str(donnees.parent / "journaux" / "compilation"),
@@ -217,26 +254,23 @@ def commandes(tmp_path, donnees):
     }
 
 
+def soumettre(script, env):
+    """Lance un des fichiers d'echelle/ ; rend ce qu'il affiche."""
+    commande = ["bash", f"echelle/{script}"]
+    lance = subprocess.run(commande, cwd=LABOS, env=env, capture_output=True, encoding="utf-8")
+    assert lance.returncode == 0, lance.stderr[-2000:]
+    return lance.stdout
+
+
 @avec_jax
-def test_apres_un_pas_deux_ouvriers_ont_le_reseau_d_un_seul(
-    donnees, predire, tmp_path, monkeypatch
-):
+def test_apres_un_pas_deux_ouvriers_ont_le_reseau_d_un_seul(donnees, seul, predire, tmp_path):
     """Un seul pas : l'arrondi n'a pas le temps de grandir, quel que soit le processeur."""
-    pas = {"lot": 256, "epoques": 1, "taux": 1e-2}
-    _, bilan_deux = entrainer_a(2, donnees, tmp_path / "deux", **pas)
-    # Les réglages de Keras que l'utilisateur a laissés traîner ne changent rien.
-    (tmp_path / "keras.json").write_text(
-        '{"backend": "theano", "image_data_format": "channels_first", "floatx": "float16"}'
-    )
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setenv("KERAS_BACKEND", "torch")
-    _, bilan_seul = entrainer_a(1, donnees, tmp_path / "seul", **pas)
+    _, bilan_deux = entrainer_a(2, donnees, tmp_path, **UN_PAS)
+    bilan_seul = bilan_de(seul / "un_pas")
     assert (bilan_seul["ouvriers"], bilan_deux["ouvriers"]) == (1, 2)
     assert bilan_deux["pas"] == bilan_seul["pas"] == 1
     assert bilan_deux["pertes"] == pytest.approx(bilan_seul["pertes"], rel=1e-5)
-    (poids, probabilites), (attendus, attendues) = map(
-        predire, (tmp_path / "deux", tmp_path / "seul")
-    )
+    (poids, probabilites), (attendus, attendues) = map(predire, (tmp_path, seul / "un_pas"))
     # Le pas change les poids d'un millième : cent fois plus que l'écart admis.
     for trouve, attendu in zip(poids, attendus, strict=True):
         np.testing.assert_allclose(trouve, attendu, rtol=0, atol=1e-5)
@@ -244,13 +278,27 @@ def test_apres_un_pas_deux_ouvriers_ont_le_reseau_d_un_seul(
 
 
 @avec_jax
-def test_deux_ouvriers_ont_les_erreurs_d_un_seul(seul, deux):
-    bilan_seul, bilan = seul[1], deux[1]
+def test_le_fichier_slurm_lance_deux_ouvriers_qui_ont_les_erreurs_d_un_seul(seul, deux):
+    bilan_seul, bilan = bilan_de(seul / "seul-avant"), deux[1]
     assert (bilan_seul["ouvriers"], bilan["ouvriers"], bilan["processeurs"]) == (1, 2, 2)
-    assert bilan["pas"] == bilan_seul["pas"] >= 4
+    assert bilan["reprise_apres"] == 0 and bilan["pas"] == bilan_seul["pas"] >= 4
     assert bilan["pertes"] == pytest.approx(bilan_seul["pertes"], rel=1e-2)
     # Ce n'est pas parce que rien n'a bougé.
     assert bilan["pertes"][-1] < 0.9 * bilan["pertes"][0]
+
+
+@avec_jax
+def test_cartes_sh_partage_un_lot_entre_les_cartes_d_une_machine(donnees, deux, commandes):
+    # Un seul ouvrier, deux cartes (ici deux processeurs simulés) ; mêmes options.
+    cartes = {
+        "DONNEES": str(donnees.parent / "cartes"),
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+    }
+    shutil.copytree(donnees, cartes["DONNEES"], ignore=shutil.ignore_patterns("sortie"))
+    soumettre("cartes.sh", commandes | cartes)
+    bilan = bilan_de(donnees.parent / "cartes" / "sortie")
+    assert (bilan["ouvriers"], bilan["processeurs"]) == (1, 2)
+    assert bilan["pertes"] == pytest.approx(deux[1]["pertes"], rel=1e-2)
 
 
 # Met fin à l'ouvrier, sans prévenir, quand il va lire la troisième époque : la première est écrite,
@@ -296,9 +344,7 @@ def test_un_ouvrier_tue_au_milieu_tous_reprennent_au_meme_resultat(
     assert 1 <= bilan["reprise_apres"] < EPOQUES
     sortie_deux, bilan_deux = deux
     # Sur une même machine, ce sont les mêmes opérations, dans le même ordre.
-    assert bilan["pertes"] == pytest.approx(
-        bilan_deux["pertes"][bilan["reprise_apres"] :], rel=1e-6
-    )
+    assert bilan["pertes"] == pytest.approx(bilan_deux["pertes"], rel=1e-6)
     (poids, probabilites), (attendus, attendues) = map(predire, (tmp_path, sortie_deux))
     for trouve, attendu in zip(poids, attendus, strict=True):
         np.testing.assert_allclose(trouve, attendu, rtol=0, atol=1e-6)
@@ -319,73 +365,53 @@ def test_le_lanceur_ne_laisse_personne_derriere_lui(tmp_path):
 
 
 @avec_jax
-def test_le_fichier_slurm_lance_deux_ouvriers_et_reprend(donnees, commandes):
-    sortie = donnees / "sortie"
-    grappe = {"SLURM_JOB_NODELIST": "m[1-2]", "SLURM_JOB_ID": str(os.getpid()), "SLURM_NTASKS": "2"}
-    commande = ["bash", "echelle/slurm.sbatch"]
-    lance = subprocess.run(
-        commande, cwd=LABOS, env=commandes | grappe, capture_output=True, encoding="utf-8"
-    )
-    assert lance.returncode == 0, lance.stderr[-2000:]
-    slurm = bilan_de(sortie)
-    assert (slurm["ouvriers"], slurm["lot"], slurm["reprise_apres"]) == (2, 256, 0)
-    # cartes.sh : un seul ouvrier, deux cartes (ici deux processeurs simulés) ; mêmes options.
-    for fichier in sortie.iterdir():
-        fichier.unlink()
-    cartes = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
-    lance = subprocess.run(
-        ["bash", "echelle/cartes.sh"],
-        cwd=LABOS,
-        env=commandes | cartes,
-        capture_output=True,
-        encoding="utf-8",
-    )
-    assert lance.returncode == 0, lance.stderr[-2000:]
-    bilan = bilan_de(sortie)
-    assert (bilan["ouvriers"], bilan["processeurs"]) == (1, 2)
-    assert bilan["pertes"] == pytest.approx(slurm["pertes"], rel=1e-2)
-
-
-@avec_jax
-def test_un_entrainement_fini_se_relit_et_se_reprend_sans_rien_refaire(donnees, seul, predire):
-    sortie, _ = seul
-    poids, probabilites = predire(sortie)
+def test_un_entrainement_fini_se_relit_et_se_reprend_sans_rien_refaire(seul, predire):
+    poids, probabilites = predire(seul / "seul")
     np.testing.assert_allclose(probabilites.sum(axis=1), 1, atol=1e-5)
-    with np.load(sortie / entrainer.REPRISE, allow_pickle=False) as lu:
-        premier = next(lu[nom] for nom in lu.files if nom.endswith("conv2d/kernel"))
+    with np.load(seul / "seul" / entrainer.REPRISE, allow_pickle=False) as lu:
+        premier = lu[
+            lu.files[0]
+        ]  # la première variable du réseau : le noyau de sa première convolution
     assert np.array_equal(poids[0], premier)
-    avant = (sortie / entrainer.REPRISE).read_bytes()
-    _, bilan = entrainer_a(1, donnees, sortie)
-    assert (sortie / entrainer.REPRISE).read_bytes() == avant
-    assert bilan["reprise_apres"] == EPOQUES and bilan["pertes"] == []
+    avant, apres = ((seul / nom / entrainer.REPRISE).read_bytes() for nom in ("seul-avant", "seul"))
+    assert avant == apres
+    bilan = bilan_de(seul / "seul")
+    assert bilan["reprise_apres"] == EPOQUES and len(bilan["pertes"]) == EPOQUES
+
+
+@pytest.mark.parametrize("part", [0, 0.3, 0.9])
+def test_un_point_de_reprise_tronque_se_dit(tmp_path, part):
+    chemin = tmp_path / entrainer.REPRISE
+    np.savez(chemin, poids=np.arange(5000.0))
+    octets = chemin.read_bytes()
+    chemin.write_bytes(octets[: int(part * len(octets))])
+    reseau = SimpleNamespace(variables=[], optimizer=SimpleNamespace(variables=[]))
+    with pytest.raises(Refus, match="tronqué(.|\n)*Remède"):
+        entrainer.reprendre(reseau, chemin)
 
 
 # --- Les fichiers à soumettre -----------------------------------------------------------------
 
 
-def arguments_lances(script, commandes, env):
-    """Les arguments que ce script donne à `python3`, sans l'exécuter."""
-    python = Path(commandes["PATH"].split(":")[0]) / "python3"
-    python.write_text("#!/usr/bin/env bash\nprintf '%s\\n' \"$@\"\n")
-    lance = subprocess.run(
-        ["bash", script], cwd=LABOS, env=commandes | env, capture_output=True, encoding="utf-8"
-    )
-    assert lance.returncode == 0, lance.stderr
-    return lance.stdout.split()
+def arguments_lances(script, commandes, dossier):
+    """Les arguments que ce script donne à `python3`, sans l'exécuter ; `dossier` : vide."""
+    (dossier / "python3").write_text("#!/usr/bin/env bash\nprintf '%s\\n' \"$@\"\n")
+    (dossier / "python3").chmod(0o755)
+    return soumettre(script, commandes | {"PATH": f"{dossier}:{commandes['PATH']}"}).split()
 
 
 def test_les_trois_fichiers_lancent_le_meme_programme_avec_les_memes_options(
-    commandes, monkeypatch
+    commandes, tmp_path, monkeypatch
 ):
     yaml = pytest.importorskip("yaml")
-    service, travail = yaml.safe_load_all(
+    volume, service, travail = yaml.safe_load_all(
         (LABOS / "echelle" / "kubernetes.yaml").read_text(encoding="utf-8")
     )
     ouvrier = travail["spec"]["template"]["spec"]["containers"][0]
     grappe = {"SLURM_JOB_NODELIST": "m[1-2]", "SLURM_JOB_ID": "7", "SLURM_NTASKS": "1"}
     lances = {
-        "slurm": arguments_lances("echelle/slurm.sbatch", commandes, grappe),
-        "cartes": arguments_lances("echelle/cartes.sh", commandes, {}),
+        "slurm": arguments_lances("slurm.sbatch", commandes | grappe, tmp_path),
+        "cartes": arguments_lances("cartes.sh", commandes, tmp_path),
         "kubernetes": ouvrier["command"][1:] + ouvrier["args"],
     }
     lus = {}
@@ -407,6 +433,14 @@ def test_les_trois_fichiers_lancent_le_meme_programme_avec_les_memes_options(
     assert service["metadata"]["name"] == sous_domaine and service["spec"]["clusterIP"] == "None"
     assert service["spec"]["selector"] == {"job-name": nom}
     assert lus["kubernetes"]["coordinateur"].split(":")[0] == f"{nom}-0.{sous_domaine}"
+    pod = spec["template"]["spec"]
+    assert pod["volumes"][0]["persistentVolumeClaim"]["claimName"] == volume["metadata"]["name"]
+    assert spec["activeDeadlineSeconds"] and spec["ttlSecondsAfterFinished"]
+    # L'image que construit echelle/Dockerfile a le dépôt à cet endroit, et cet utilisateur.
+    dockerfile = (LABOS / "echelle" / "Dockerfile").read_text(encoding="utf-8")
+    assert f"-t {ouvrier['image']} " in dockerfile
+    assert f"USER {pod['securityContext']['runAsUser']}" in dockerfile
+    assert ouvrier["workingDir"] == re.search(r"WORKDIR (\S+)", dockerfile)[1] + "/analyse_image"
     monkeypatch.setenv("JOB_COMPLETION_INDEX", "1")
     assert entrainer.analyseur().parse_args(lances["kubernetes"][2:]).rang == 1
 

@@ -78,7 +78,7 @@ def depot(tmp_path_factory):
     (labos / "modele").mkdir()
     (labos / "datas").mkdir()
     hasard = np.random.default_rng(0)
-    for nom, n in (("train", 640), ("test", 200)):
+    for nom, n in (("train", 320), ("test", 100)):
         y = np.arange(n) % 10  # dix classes faciles : plus ou moins claires
         pixels = hasard.integers(0, 20, (n, 784)) + 22 * y[:, None]
         table = pd.DataFrame(np.column_stack([y, pixels]), columns=COLONNES)
@@ -86,8 +86,8 @@ def depot(tmp_path_factory):
     return racine
 
 
-def executer(depot, nom, cellules=None):
-    """Exécute un notebook dans analyse_image/ ; rend ce qu'il affiche."""
+def executer(depot, nom, cellules=None, jusqu_a=None):
+    """Exécute un notebook dans analyse_image/, jusqu'à la cellule `jusqu_a` ; rend ce qu'il affiche."""
     chemin = depot / "analyse_image" / nom
     if cellules:
         notebook = nbformat.v4.new_notebook(
@@ -96,6 +96,8 @@ def executer(depot, nom, cellules=None):
         )
         nbformat.write(notebook, chemin)
     notebook = nbformat.read(chemin, as_version=4)
+    fin = [rang for rang, cellule in enumerate(notebook.cells, start=1) if cellule.id == jusqu_a]
+    notebook.cells = notebook.cells[: fin[0] if jusqu_a else None]
     client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": chemin.parent}})
     client.execute()
     sorties = (s for c in notebook.cells for s in c.get("outputs", ()))
@@ -114,6 +116,6 @@ def test_les_cellules_de_l_enonce_tournent_et_le_labo_2_ouvre_leur_modele(depot,
 
     shutil.rmtree(depot / "analyse_image" / "datas")  # de fausses images, que nos labos refusent
     monkeypatch.setenv("TMPDIR", str(depot))  # pas de modèle d'un labo 1 en mode rapide
-    affiche = executer(depot, "test_model.ipynb")
+    affiche = executer(depot, "test_model.ipynb", jusqu_a="predire")
     assert "Modèle : le vôtre (énoncé, analyse_image/modele)" in affiche
     assert "✅ q7 : " in affiche

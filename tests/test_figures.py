@@ -133,7 +133,7 @@ def historique(epoques, debut=5.0):
 
 HASARD = np.random.default_rng(0)
 GRIS28, PHOTO = HASARD.random((28, 28)), HASARD.integers(0, 256, (20, 30, 3), dtype="uint8")
-TROIS = HASARD.dirichlet([1, 1, 1], 300)
+TROIS = HASARD.dirichlet([1, 1, 1])
 MATRICE, FILTRE = HASARD.integers(-1, 2, (5, 5)), np.array([[1, 0, -1]] * 3)
 CARTE = np.array([[6, -1, 0], [1, 2, -3], [0, 0, 1]])
 RESEAU = [("Entrée", (28, 28, 1), 0)] + [("Conv2D", (28, 28, 64), 640)] * 8 + [("Dense", (9,), 99)]
@@ -144,15 +144,13 @@ APPELS = {
     "courbes": lambda: figures.afficher_courbes({n: historique(20) for n in NOMS}, NOMS[0]),
     "confusion": lambda: figures.afficher_confusion(Y, Y[::-1], NOMS),
     "parts": lambda: figures.afficher_confusion(Y, Y[::-1], NOMS, normaliser=True),
-    "probabilités": lambda: figures.afficher_probabilites(GRIS28, TROIS[0], NOMS, NOMS[0]),
-    "fiabilité": lambda: figures.afficher_fiabilite(TROIS, TROIS.argmin(axis=1), TROIS),
+    "probabilités": lambda: figures.afficher_probabilites(GRIS28, TROIS, NOMS, NOMS[0]),
     "matrices": lambda: figures.afficher_matrices(dict(zip(NOMS, [MATRICE] * 3, strict=True))),
     "fenêtres": lambda: figures.afficher_fenetres(MATRICE, FILTRE, CARTE),
     "chaîne": lambda: figures.dessiner_chaine(RESEAU, NOMS[0]),
     "cartes": lambda: figures.afficher_cartes(HASARD.random((5, 5, 9)), NOMS[1]),
     "étapes": lambda: figures.afficher_etapes(dict.fromkeys(NOMS, PHOTO)),
     "lot": lambda: figures.afficher_lot([PHOTO] * 3, [GRIS28] * 3, NOMS),
-    "occlusion": lambda: figures.afficher_occlusion(GRIS28, GRIS28 - 0.5),
     "traitement": lambda: figures.afficher_traitement(PHOTO, PHOTO / 255, NOMS[1]),
 }
 

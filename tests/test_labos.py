@@ -6,9 +6,9 @@ import sys
 
 import nbformat
 import pytest
+from PIL import Image
 
 import labo
-from outils import garde_robe
 from outils.donnees import CLASSES
 from outils.fichiers import RACINE
 from outils.modele import charger_modele, lire_fiche
@@ -28,8 +28,8 @@ def test_le_labo_2_classe_une_photo_avec_le_modele_ecrit_par_le_labo_1(tmp_path)
     # Deux noyaux neufs, l'un après l'autre : seuls les fichiers passent de l'un à l'autre.
     env = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(tmp_path))}
     # La suite de ces deux labos est exécutée par nbval.
-    labo_1 = jusqu_a("classification", "paquet", env)
-    labo_2 = jusqu_a("test_model", "predire", env)
+    labo_1 = jusqu_a("classification", "recharger", env)
+    labo_2 = jusqu_a("test_model", "dix-lignes", env)
     for ligne in ("Erreur: ", "Précision: ", "Modèle sauvegardé !"):
         assert ligne in labo_1
     assert "Modèle : le vôtre (labo 1)" in labo_2
@@ -67,10 +67,29 @@ def reference():
     return charger_modele(RACINE / "modele" / "reference")
 
 
-@pytest.mark.parametrize("exemple", garde_robe.EXEMPLES, ids=lambda e: e.fichier)
-def test_le_modele_de_reference_reconnait_les_photos_fournies(reference, exemple):
-    entree = analyser_photo(RACINE / "images" / exemple.fichier).entree
-    assert CLASSES[int(reference(entree)[0].numpy().argmax())] == CLASSES[exemple.classe]
+EXEMPLES = {  # photo fournie → classe : les formats que l'on rencontre sur le web
+    **{"t-shirt.png": 0, "t-shirt-blanc.jpg": 0, "pantalon.jpg": 1, "pull.webp": 2, "robe.jpg": 3},
+    **{"manteau.png": 4, "sandales.jpg": 5, "chemise.gif": 6, "baskets.jpg": 7},
+    **{"sac.png": 8, "sac-fond-noir.webp": 8, "bottes.jpg": 9},
+}
+
+
+@pytest.mark.parametrize("fichier", EXEMPLES)
+def test_le_modele_de_reference_reconnait_les_photos_fournies(reference, fichier):
+    entree = analyser_photo(RACINE / "images" / fichier).entree
+    assert CLASSES[int(reference(entree)[0].numpy().argmax())] == CLASSES[EXEMPLES[fichier]]
+
+
+def test_les_photos_fournies_ont_les_formats_du_web():
+    modes = {}
+    for fichier in EXEMPLES:
+        assert (RACINE / "images" / fichier).stat().st_size < 40_000
+        with Image.open(RACINE / "images" / fichier) as image:
+            modes[fichier] = (image.format, image.mode)
+            if fichier == "baskets.jpg":  # comme un téléphone tenu de travers
+                assert image.getexif()[0x0112] == 6
+    assert modes["t-shirt.png"] == ("PNG", "RGBA") and modes["sac.png"] == ("PNG", "P")
+    assert modes["chemise.gif"][0] == "GIF" and modes["pull.webp"][0] == "WEBP"
 
 
 def test_la_fiche_de_reference_decrit_le_modele_fourni():

@@ -25,7 +25,6 @@ def chemin(monkeypatch):
         ("entrainement", "deux_convolutions", ["CELLULES"]),
         ("entrainement", "frontiere", ["FRONTIERE"]),
         ("trois_categories", "trois_categories", ["CELLULES"]),
-        ("voisins", "preparation_hm", ["CELLULES"]),
         ("transfert", "transfer_learning", ["CHIENS", "AFFINAGE"]),
     ],
 )

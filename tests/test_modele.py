@@ -84,7 +84,7 @@ def test_un_modele_en_couleurs_s_ecrit_aussi_en_un_fichier_avec_son_contrat(tmp_
     import keras
 
     from outils import preparation
-    from outils.garde_robe import dessiner_photo
+    from outils.dessins import dessiner_photo
 
     modele = keras.Sequential(
         [
@@ -117,7 +117,7 @@ def test_un_modele_en_couleurs_s_ecrit_aussi_en_un_fichier_avec_son_contrat(tmp_
 
 def test_la_preparation_annoncee_par_defaut_est_celle_des_imagettes(dossier):
     from outils import preparation
-    from outils.garde_robe import dessiner_photo
+    from outils.dessins import dessiner_photo
 
     fiche = lire_fiche(dossier)["entree"]
     image = getattr(preparation, fiche["preparation"])(dessiner_photo(1, 100))

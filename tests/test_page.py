@@ -36,17 +36,21 @@ def adresse(tmp_path_factory):
 # --- Sans navigateur -------------------------------------------------------------------------
 
 
+def cliquer(page, nom):
+    next(bouton for bouton in page.button if bouton.label == nom).click().run()
+    assert not page.exception
+
+
 @pytest.fixture
 def page(monkeypatch):
     def ouvrir(adresse):
         monkeypatch.setenv("SERVICE_ADRESSE", adresse)
         page = AppTest.from_file(PAGE, default_timeout=120).run()
         assert not page.exception
-        assert len(page.button) == 0  # pas de photo, pas de bouton
+        exemples = ["pantalon", "baskets", "sac"]
+        assert [bouton.label for bouton in page.button] == exemples  # pas de photo : rien à prédire
         page.file_uploader[0].set_value(("photo.jpg", PHOTO.read_bytes(), "image/jpeg")).run()
-        assert [bouton.label for bouton in page.button] == ["Prédire"]
-        page.button[0].click().run()
-        assert not page.exception
+        cliquer(page, "Prédire")
         return page
 
     return ouvrir
@@ -55,20 +59,33 @@ def page(monkeypatch):
 def test_la_page_montre_le_resultat(page, adresse):
     essai = page(adresse)
     resultat = essai.success[0].value
-    assert re.fullmatch(r"Résultat de la prédiction: Un pantalon \(\d\d,\d %\)", resultat)
+    assert re.fullmatch(r"Résultat de la prédiction: Un pantalon \(\d\d,\d\s%\)", resultat)
     assert len(essai.error) == 0
+    cliquer(essai, "sac")  # une autre photo efface la réponse
+    assert len(essai.success) == 0
+    cliquer(essai, "Prédire")
+    assert essai.success[0].value.startswith("Résultat de la prédiction: Un sac")
+
+
+AUTRES = {
+    "refus": '{"erreur": {"code": 503, "message": "Service saturé."}}',
+    "page": "<html>Bonjour</html>",
+    "objet": '{"classe": "un chat", "score": 0.9}',
+    "liste": "[1, 2]",
+    "erreur": '{"erreur": "inconnue"}',
+    "types": '{"classe": "a", "probabilite": "b", "probabilites": 1, "modele": 2}',
+}
 
 
 class Autre(http.server.BaseHTTPRequestHandler):
-    """Un serveur qui n'est pas notre service ; sous /refus, il répond comme un service qui refuse."""
+    """Un serveur qui n'est pas notre service : il rend le texte d'`AUTRES` que nomme l'adresse."""
 
     def do_POST(self):
         self.rfile.read(int(self.headers["content-length"]))
-        refus = b'{"erreur": {"code": 503, "message": "Service satur\xc3\xa9."}}'
-        corps = refus if self.path.startswith("/refus") else b"<html>Bonjour</html>"
-        self.send_response(503 if corps == refus else 200)
+        corps = AUTRES[self.path.split("/")[1]]
+        self.send_response(503 if "erreur" in corps else 200)
         self.end_headers()
-        self.wfile.write(corps)
+        self.wfile.write(corps.encode())
 
     def log_message(self, *_):
         pass
@@ -102,8 +119,9 @@ def test_service_qui_refuse(page, autre):
     assert page(f"{autre}/refus").error[0].value == "Service saturé."
 
 
-def test_adresse_qui_n_est_pas_celle_du_service(page, autre):
-    assert "n'est pas notre service" in page(autre).error[0].value
+@pytest.mark.parametrize("nom", AUTRES.keys() - {"refus"})
+def test_adresse_qui_n_est_pas_celle_du_service(page, autre, nom):
+    assert "n'est pas notre service" in page(f"{autre}/{nom}").error[0].value
 
 
 # --- Dans Chromium ---------------------------------------------------------------------------
@@ -135,8 +153,11 @@ def onglet(serveur_de_page):
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        navigateur = playwright.chromium.launch(executable_path=NAVIGATEUR, args=["--no-sandbox"])
-        onglet = navigateur.new_page(locale="fr-FR")
+        fausse_camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+        navigateur = playwright.chromium.launch(
+            executable_path=NAVIGATEUR, args=["--no-sandbox", *fausse_camera]
+        )
+        onglet = navigateur.new_page(locale="fr-FR", viewport={"width": 1280, "height": 900})
         onglet.set_default_timeout(120_000)
         onglet.goto(serveur_de_page[0])
         onglet.get_by_role("heading", name="Quel vêtement est-ce ?").wait_for()
@@ -149,7 +170,13 @@ def choisir(onglet, photo):
     onglet.get_by_role("img", name="Votre photo").wait_for()
 
 
-def test_dans_chromium_on_choisit_on_predit_on_lit(onglet):
+@pytest.mark.parametrize(
+    "ecran",
+    [{"width": 1280, "height": 900}, {"width": 390, "height": 844}],
+    ids=["ordinateur", "téléphone"],
+)
+def test_dans_chromium_on_choisit_on_predit_on_lit(onglet, ecran):
+    onglet.set_viewport_size(ecran)
     choisir(onglet, PHOTO)
     onglet.get_by_role("button", name="Prédire").click()
     onglet.get_by_text(re.compile(r"^Résultat de la prédiction: Un pantalon")).wait_for()
@@ -157,8 +184,35 @@ def test_dans_chromium_on_choisit_on_predit_on_lit(onglet):
     lignes = table.get_by_role("row").all_inner_texts()
     assert len(lignes) == 10
     assert lignes[0].startswith("Un pantalon")
-    image = onglet.get_by_role("img", name="La photo préparée pour le réseau")
+    image = onglet.get_by_role("img", name="Ce que voit le réseau")
     assert image.evaluate("image => image.naturalWidth") == 28
+    assert table.evaluate("table => table.getBoundingClientRect().bottom") <= ecran["height"]
+    assert onglet.evaluate("scrollY + document.querySelector('section').scrollTop") == 0
+    largeur = onglet.evaluate("document.documentElement.scrollWidth")
+    assert largeur <= ecran["width"]  # rien ne déborde sur le côté
+
+
+def test_dans_chromium_une_photo_trop_lourde_se_dit(onglet, tmp_path):
+    lourde = tmp_path / "lourde.jpg"
+    lourde.write_bytes(PHOTO.read_bytes() + bytes(9 * 2**20))
+    onglet.locator("input[type=file]").set_input_files(lourde)
+    phrase = onglet.get_by_text("Photo trop lourde : 8 Mo au plus")
+    phrase.wait_for()
+    assert phrase.bounding_box()["width"] > 100  # Streamlit la réduit à un point
+    assert not onglet.get_by_text("Error").is_visible()
+    vide = tmp_path / "sept.txt"
+    vide.write_bytes(b"bonjour")
+    onglet.locator("input[type=file]").set_input_files(vide)
+    onglet.get_by_text("7 octets").wait_for()
+
+
+def test_dans_chromium_on_prend_une_photo(onglet):
+    onglet.get_by_text("L'appareil photo").click()
+    onglet.wait_for_function("document.querySelector('video')?.currentTime > 0.5")
+    onglet.get_by_role("button", name="Prendre la photo").click()
+    onglet.get_by_role("img", name="Votre photo").wait_for()
+    onglet.get_by_role("button", name="Reprendre la photo").wait_for()
+    onglet.get_by_role("button", name="Prédire").wait_for()
 
 
 def test_dans_chromium_la_page_est_en_francais_et_s_emploie_au_clavier(onglet):

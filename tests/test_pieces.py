@@ -23,8 +23,8 @@ def test_les_pieces_ne_s_importent_pas_en_rond():
     assert len(list(TopologicalSorter(graphe).static_order())) == len(graphe)  # lève CycleError
     assert graphe["fichiers"] == set()
     for pieces, admises in (
-        (("garde_robe", "tableaux"), {"fichiers"}),
-        (("donnees", "jeux"), {"fichiers", "garde_robe", "tableaux"}),
+        (("dessins", "tableaux"), {"fichiers"}),
+        (("donnees", "jeux"), {"fichiers", "dessins", "tableaux"}),
     ):
         for piece in pieces:
             assert graphe[piece] <= admises, piece

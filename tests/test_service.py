@@ -4,11 +4,13 @@ import asyncio
 import base64
 import io
 import json
+import re
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -20,12 +22,18 @@ import psutil
 import pytest
 from PIL import Image
 from serveurs import arreter, demarrer
+from starlette.requests import ClientDisconnect
 
 from outils.fichiers import RACINE
+from outils.preparation import analyser_photo
+from service import atelier
+from service.portier import Portier, Refus, journal
+from service.reseau import ReseauExporte
 
 DELAI = 12  # secondes laissées à un envoi, dans ces tests : assez pour une machine chargée
 PANTALON = (RACINE / "images" / "pantalon.jpg").read_bytes()
 MO = 2**20
+PLEINE = PANTALON + bytes(2 * MO)  # une photo de deux mégaoctets
 
 
 class Service:
@@ -40,6 +48,16 @@ class Service:
     def memoire(self):
         return psutil.Process(self.processus.pid).memory_info().rss
 
+    def ligne(self, reponse):
+        """La ligne du journal qui note cette réponse : elle y vient juste après le départ de la réponse."""
+        numero = reponse.headers["x-request-id"]
+        for _ in range(3000):
+            for ligne in self.journal.read_text("utf-8").splitlines():
+                if f'"id": "{numero}"' in ligne:
+                    return json.loads(ligne)
+            time.sleep(0.02)
+        raise AssertionError(f"rien au journal sous le numéro {numero}")
+
     def envoyer(self, octets, nom="photo.jpg", champ="file"):
         return self.client.post("/predict/", files={champ: (nom, octets, "image/jpeg")})
 
@@ -47,7 +65,7 @@ class Service:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     journal = tmp_path_factory.mktemp("service") / "journal.txt"
-    processus, adresse = demarrer(journal, SERVICE_DELAI=str(DELAI))
+    processus, adresse = demarrer(journal, SERVICE_DELAI=str(DELAI), SERVICE_ATTENTE="300")
     try:
         assert processus.poll() is None, journal.read_text("utf-8")
         yield Service(processus, adresse, journal)
@@ -115,40 +133,100 @@ def test_une_photo_ordinaire(service):
     assert contenu["modele"]["version"]
 
 
-def test_la_reponse_est_celle_du_reseau_keras_sur_la_meme_preparation(service):
-    from outils.modele import charger_modele
-    from outils.preparation import analyser_photo
-
-    reseau = charger_modele(RACINE / "modele" / "reference")
+def test_la_reponse_est_celle_du_reseau_sur_la_preparation_des_labos(service):
+    reseau = ReseauExporte.lire(RACINE / "modele" / "reference")
     for nom in ("baskets.jpg", "manteau.png", "sac.png"):
         octets = (RACINE / "images" / nom).read_bytes()
-        attendues = reseau(analyser_photo(octets).entree).numpy()[0]
+        attendues = reseau.probabilites(analyser_photo(octets).entree)
         probabilites = service.envoyer(octets).json()["probabilites"]
         assert np.abs(np.array(list(probabilites.values())) - attendues).max() < 1e-4
 
 
-def test_accueil_et_sante(service):
+def test_accueil_sante_et_modele(service):
     assert "Bienvenue" in service.client.get("/").json()["message"]
+    assert service.client.get("/health/live").json() == {"etat": "vivant"}
     sante = service.client.get("/health").json()
+    assert sante == service.client.get("/health/ready").json()
     assert sante["etat"] == "prêt"
     assert sante["classes"][1] == "Un pantalon"
-    assert sante["modele"]["nom"] == "reference"
+    modele = service.client.get("/modele").json()
+    assert modele["classes"] == sante["classes"]
+    assert {nom: modele[nom] for nom in ("nom", "version")} == sante["modele"]
+    assert modele["entree"]["forme"] == [28, 28, 1]
+    for chemin in ("/", "/health"):
+        reponse = service.client.head(chemin)
+        assert (reponse.status_code, reponse.content) == (200, b"")
 
 
-def test_la_documentation_est_en_francais_avec_des_exemples(service):
+def test_la_documentation_est_en_francais_avec_un_exemple_par_erreur(service):
     document = service.client.get("/openapi.json").json()
     predire = document["paths"]["/predict/"]["post"]
     assert predire["summary"] == "Classer une photo"
-    assert {"200", "400", "408", "413", "415", "422", "503"} == set(predire["responses"])
+    erreurs = {"400", "408", "413", "415", "422", "500", "503"}
+    assert {"200"} | erreurs == set(predire["responses"])
+    exemples = {}
+    for code in erreurs:
+        contenu = predire["responses"][code]["content"]["application/json"]
+        assert contenu["schema"] == {"$ref": "#/components/schemas/Erreur"}
+        exemples[code] = contenu["example"]["erreur"]["message"]
+        assert contenu["example"]["erreur"]["code"] == int(code)
+    assert len(set(exemples.values())) == len(erreurs)
     schemas = document["components"]["schemas"]
     assert schemas["Prediction"]["properties"]["classe"]["examples"] == ["Un pantalon"]
-    assert schemas["Erreur"]["properties"]["erreur"]["examples"][0]["code"] == 415
-    assert service.client.get("/docs").status_code == 200
+    assert schemas["Detail"]["properties"]["code"]["type"] == "integer"
 
 
-def test_les_autres_sites_ne_sont_pas_admis_par_defaut(service):
-    reponse = service.client.get("/health", headers={"Origin": "https://ailleurs.example"})
-    assert "access-control-allow-origin" not in reponse.headers
+def test_la_documentation_se_lit_sans_internet(service):
+    page = service.client.get("/docs").text
+    assert re.findall(r"(?:src|href)=.https?:", page) == []
+    for fichier in re.findall(r'(?:src|href)="(/[^"]+)"', page):
+        assert service.client.get(fichier).status_code == 200
+
+
+def test_chaque_demande_a_son_numero_et_se_compte(service):
+    def comptes():
+        texte = service.client.get("/metrics").text
+        return {
+            ligne.rsplit(" ", 1)[0]: float(ligne.rsplit(" ", 1)[1])
+            for ligne in texte.splitlines()
+            if ligne.startswith("service_")
+        }
+
+    servies = 'service_demandes_total{chemin="/predict/",code="200"}'
+    avant = comptes()[servies]
+    reponses = [service.envoyer(PANTALON) for _ in range(3)]
+    assert len({reponse.headers["x-request-id"] for reponse in reponses}) == 3
+    assert [service.ligne(reponse)["code"] for reponse in reponses] == [200] * 3
+    apres = comptes()
+    assert apres[servies] == avant + 3
+    assert apres['service_duree_seconds_count{chemin="/predict/"}'] >= avant + 3
+    assert apres['service_places_occupees{file="ordinaires"}'] == 0
+    entete = {"X-Request-ID": "hebergeur-42"}
+    reponse = service.client.get("/adresse/inventee", headers=entete)
+    assert reponse.headers["x-request-id"] == "hebergeur-42"
+    assert 'service_demandes_total{chemin="autre",code="404"}' in comptes()
+    entete = {"X-Request-ID": "<script>" * 50}
+    assert "script" not in service.client.get("/", headers=entete).headers["x-request-id"]
+
+
+def test_une_panne_est_un_500_note_sous_son_numero(caplog, monkeypatch):
+    async def en_panne(scope, receive, send):
+        raise ZeroDivisionError("un défaut du programme")
+
+    async def demander():
+        transport = httpx.ASGITransport(Portier(en_panne))
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            return await client.get("/")
+
+    monkeypatch.setattr(journal, "propagate", True)
+    with caplog.at_level("INFO", "service"):
+        reponse = asyncio.run(demander())
+    numero = reponse.headers["x-request-id"]
+    assert numero in verifier_erreur(reponse, 500)
+    assert "défaut" not in reponse.text
+    ligne = json.loads(caplog.messages[-1])
+    assert (ligne["id"], ligne["code"]) == (numero, 500)
+    assert "ZeroDivisionError" in ligne["trace"]
 
 
 def exotiques():
@@ -188,12 +266,24 @@ def texte_comprime():
     return bombe_png(500, avant=texte * 400)
 
 
-def jpeg_aux_mille_passes():
-    """Un JPEG progressif dont une passe est répétée : minuscule, et très long à décoder."""
-    image = en_octets(Image.new("RGB", (4000, 4000), "navy"), "JPEG", progressive=True)
-    debuts = [i for i in range(len(image) - 1) if image[i : i + 2] == b"\xff\xda"]
-    passe = image[debuts[-1] : image.rindex(b"\xff\xd9")]
-    return image[: debuts[-1]] + passe * 1000 + b"\xff\xd9"
+def aux_passes(jpeg, nombre):
+    """Ce JPEG progressif, sa dernière passe répétée : à peine plus gros, et très long à décoder."""
+    debuts = [trouvee.start() for trouvee in re.finditer(b"\xff\xda", jpeg)]
+    return jpeg[:-2] + jpeg[debuts[-1] : -2] * (nombre - len(debuts)) + jpeg[-2:]
+
+
+def qui_se_dit_grand(jpeg, cote):
+    """Ce JPEG progressif, dont l'en-tête annonce `cote` × `cote` pixels."""
+    taille = jpeg.index(b"\xff\xc2") + 5
+    return jpeg[:taille] + struct.pack(">HH", cote, cote) + jpeg[taille + 4 :]
+
+
+def progressif(cote, mode="RGB"):
+    return en_octets(grande(cote, mode), "JPEG", progressive=True, quality=30)
+
+
+def grande(cote, mode="RGB"):
+    return pantalon(mode).resize((cote, cote), Image.Resampling.NEAREST)
 
 
 def hostiles():
@@ -213,7 +303,10 @@ def hostiles():
     yield "PNG réduit à sa signature", 422, png[:8]
     yield "PNG au milieu brouillé", 422, png[:4000] + bytes(4000) + png[8000:]
     yield "textes comprimés", 422, texte_comprime()
-    yield "JPEG aux mille passes", 422, jpeg_aux_mille_passes()
+    yield "JPEG aux mille passes", 413, qui_se_dit_grand(aux_passes(progressif(40), 1000), 4000)
+    yield "JPEG aux mille segments", 413, jpeg[:2] + b"\xff\xfe\0\2" * 20_000 + jpeg[2:]
+    yield "PNG aux mille blocs", 413, bombe_png(500, avant=morceau_png(b"abCd", b"") * 20_000)
+    yield "CMJN progressif de 25 Mpx", 413, qui_se_dit_grand(progressif(40, "CMYK"), 5000)
     yield "13000 × 13000", 413, bombe_png(13_000)
     yield "30000 × 30000", 413, bombe_png(30_000)
     yield "1 × 1", 422, en_octets(Image.new("RGB", (1, 1)), "PNG")
@@ -252,6 +345,7 @@ def formulaires():
         MULTIPART,
         PARTIE.replace(b'; filename="%s"', b"") % b"x" + b"--b--",
     )
+    yield "deux photos", 422, MULTIPART, PARTIE % (b"a", b"x") + PARTIE % (b"b", b"y") + b"--b--"
     yield "nom de 60 000 caractères", 400, MULTIPART, PARTIE % (b"a" * 60_000, PANTALON)
     yield "2 000 fichiers", 400, MULTIPART, deux_mille
     yield "octets au hasard", 400, MULTIPART, np.random.default_rng(0).bytes(200_000)
@@ -296,43 +390,47 @@ def test_curl_n_envoie_pas_une_photo_trop_lourde(service):
         assert b" 413 " in prise.recv(4096).split(b"\r\n")[0]
 
 
-def test_deux_cents_envois_en_panne_ne_genent_personne(service):
-    debut = b"POST /predict/ HTTP/1.1\r\nHost: x\r\nContent-Length: 50000\r\n"
-    debut += b"Content-Type: multipart/form-data; boundary=b\r\n\r\n" + b"x" * 1000
+def test_un_entete_demesure_n_est_pas_garde(service):
+    avant = service.memoire()
+    prise = socket.create_connection(("127.0.0.1", service.port), timeout=60)
+    with prise, pytest.raises(OSError):  # le service raccroche
+        prise.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Grand: ")
+        for _ in range(30):
+            prise.sendall(b"a" * MO)
+    assert service.memoire() - avant < 5 * MO
 
-    async def en_panne():
+
+def test_des_envois_en_panne_ne_genent_personne(service):
+    debut = b"POST /predict/ HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n"
+    debut += b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+
+    async def en_panne(octets):
         lecteur, ecrivain = await asyncio.open_connection("127.0.0.1", service.port)
-        ecrivain.write(debut)
+        ecrivain.write(debut + b"x" * octets)
         reponse = await lecteur.read()
         ecrivain.close()
         return reponse
 
     async def tous():
-        pannes = [asyncio.create_task(en_panne()) for _ in range(200)]
-        await asyncio.sleep(0.5)
-        servies = [await asyncio.to_thread(service.envoyer, PANTALON) for _ in range(10)]
-        encore = sum(not panne.done() for panne in pannes)
-        return servies, encore, await asyncio.gather(*pannes)
+        grandes = [asyncio.create_task(en_panne(7_900_000)) for _ in range(4)]
+        petites = [asyncio.create_task(en_panne(1000)) for _ in range(100)]
+        await asyncio.sleep(2)  # après une seconde sans rien envoyer, on peut céder sa place
+        servies = [await asyncio.to_thread(service.envoyer, PLEINE) for _ in range(5)]
+        encore = sum(not panne.done() for panne in petites)
+        return servies, encore, await asyncio.gather(*grandes, *petites)
 
     servies, encore, reponses = asyncio.run(tous())
-    assert [r.status_code for r in servies] == [200] * 10
-    assert encore == 200  # les dix photos ont été servies pendant la panne
+    assert [r.status_code for r in servies] == [200] * 5
+    assert encore  # les photos ont été servies pendant la panne
     assert all(r.startswith(b"HTTP/1.1 408 ") and b'{"erreur"' in r for r in reponses)
+    assert any(b"d'autres attendent" in r for r in reponses[:4])
 
 
 def test_la_saturation_se_dit(service):
-    lourde = en_octets(pantalon().resize((3000, 3000)), "JPEG")
-    with ThreadPoolExecutor(100) as fils:
-        reponses = list(
-            fils.map(
-                lambda _: httpx.post(
-                    f"{service.adresse}/predict/", files={"file": lourde}, timeout=300
-                ),
-                range(100),
-            )
-        )
-    codes = {r.status_code for r in reponses}
-    assert codes == {200, 503}
+    lourde = en_octets(grande(1700), "PNG", compress_level=1)
+    with ThreadPoolExecutor(60) as fils:
+        reponses = list(fils.map(service.envoyer, [lourde] * 60))
+    assert {r.status_code for r in reponses} == {200, 503}
     for reponse in reponses:
         if reponse.status_code == 503:
             assert "saturé" in verifier_erreur(reponse, 503)
@@ -341,20 +439,66 @@ def test_la_saturation_se_dit(service):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="lit /proc, propre à Linux")
-def test_de_grandes_photos_tiennent_dans_un_petit_hebergement(service):
-    grande = pantalon("RGBA").resize((4990, 4990), Image.Resampling.NEAREST)
-    grande.putpixel((0, 0), (0, 0, 0, 0))  # une transparence : le cas le plus gourmand
-    octets = en_octets(grande, "PNG", compress_level=1)
-    with ThreadPoolExecutor(4) as fils:
-        reponses = list(fils.map(service.envoyer, [octets] * 4))
-    assert [r.status_code for r in reponses] == [200] * 4
+def test_un_siege_ne_prend_ni_la_memoire_ni_le_tour_des_autres(service):
+    rgba = grande(3540, "RGBA")
+    rgba.putpixel((0, 0), (0, 0, 0, 0))  # une transparence, et à tourner : le cas le plus gourmand
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lourdes = [
+        progressif(3140, "CMYK"),
+        aux_passes(progressif(1990), 99),
+        en_octets(rgba, "PNG", compress_level=1, exif=exif),
+        en_octets(grande(1024).resize((1000, 12_500)).convert("CMYK"), "JPEG"),
+    ]
+
+    async def tous():
+        attaques = [asyncio.create_task(asyncio.to_thread(service.envoyer, x)) for x in lourdes * 2]
+        await asyncio.to_thread(attendre_les_lourdes, service.adresse, 4)
+        servies = [await asyncio.to_thread(service.envoyer, PANTALON)]
+        servies.append(await asyncio.to_thread(service.client.get, "/health"))
+        encore = sum(not attaque.done() for attaque in attaques)
+        return servies, encore, await asyncio.gather(*attaques)
+
+    servies, encore, reponses = asyncio.run(tous())
+    assert [r.status_code for r in servies] == [200] * 2
+    assert encore >= 2  # servies avant celles qui étaient là d'abord
+    assert [r.status_code for r in reponses] == [200] * 8
     etat = (Path("/proc") / str(service.processus.pid) / "status").read_text()
-    assert int(etat.split("VmHWM:")[1].split()[0]) < 512 * 1024  # ko : l'offre gratuite de Render
+    assert int(etat.split("VmHWM:")[1].split()[0]) < 300 * 1024  # ko, depuis le début de ces tests
+
+
+def attendre_les_lourdes(adresse, nombre):
+    """Attend que `nombre` photos lourdes soient en cours ou en attente."""
+    for _ in range(3000):
+        mesures = httpx.get(f"{adresse}/metrics", timeout=120).text
+        occupees = re.search(r'service_places_occupees\{file="lourdes"\} (\d+)', mesures)
+        if int(occupees[1]) >= nombre:
+            return
+        time.sleep(0.02)
+    raise AssertionError("les photos lourdes ne sont pas arrivées")
+
+
+@pytest.mark.parametrize("cause", ["départ", "attente"])
+def test_un_travail_abandonne_n_est_pas_fait(monkeypatch, cause):
+    class Demande:
+        async def receive(self):
+            await asyncio.sleep(0.1 if cause == "départ" else 3600)
+            return {"type": "http.disconnect"}
+
+    monkeypatch.setattr(atelier, "ATTENTE", 0.1 if cause == "attente" else 3600)
+    verrou, faits = threading.Event(), []
+    file = atelier.File("essai", 1, 2)
+    file.fils.submit(verrou.wait)  # un premier travail occupe le seul fil
+    with pytest.raises(ClientDisconnect if cause == "départ" else Refus):
+        asyncio.run(file.faire(Demande(), faits.append, "fait"))
+    verrou.set()
+    file.fermer()
+    assert (faits, file.places) == ([], 2)
 
 
 def test_schemathesis_ne_trouve_rien(service, tmp_path):
     commande = [sys.executable, "-m", "schemathesis.cli", "run", f"{service.adresse}/openapi.json"]
-    commande += ["--max-examples=50", "--seed=13", "--checks=all", "--no-color"]
+    commande += ["--max-examples=15", "--seed=13", "--checks=all", "--no-color"]
     commande += ["--request-timeout=60"]
     # Une photo valable ne s'invente pas : les octets tirés au hasard sont refusés, à raison.
     commande += ["--exclude-checks=positive_data_acceptance"]
@@ -365,13 +509,13 @@ def test_schemathesis_ne_trouve_rien(service, tmp_path):
 
 
 def test_le_journal_a_une_ligne_json_par_demande_et_rien_de_la_photo(service):
-    service.envoyer(PANTALON, "secret-de-famille.jpg")
+    ligne = service.ligne(service.envoyer(PANTALON, "secret-de-famille.jpg"))
+    assert (ligne["methode"], ligne["chemin"], ligne["code"]) == ("POST", "/predict/", 200)
+    assert ligne["classe"] == "Un pantalon"
+    assert ligne["ms"] > 0
     texte = service.journal.read_text("utf-8")
     lignes = [json.loads(ligne) for ligne in texte.splitlines() if ligne.startswith("{")]
-    derniere = lignes[-1]
-    assert (derniere["methode"], derniere["chemin"], derniere["code"]) == ("POST", "/predict/", 200)
-    assert derniere["classe"] == "Un pantalon"
-    assert derniere["ms"] > 0
+    assert len({ligne["id"] for ligne in lignes}) == len(lignes)
     assert "secret" not in texte
     assert "Traceback" not in texte
     debuts = ("{", "INFO", "WARNING:  Invalid HTTP request received.")
@@ -385,30 +529,32 @@ def test_la_memoire_est_rendue(service):
     assert service.memoire() - service.memoire_avant < 50 * MO
 
 
-def test_un_site_nomme_dans_les_reglages_est_admis(tmp_path):
-    site = "https://ecole.example"
-    processus, adresse = demarrer(tmp_path / "journal.txt", SERVICE_ORIGINES=site)
+def envoyer_a_l_arret(adresse, octets):
+    """Le code de la réponse ; une demande que le service a commencé à lire doit en avoir une."""
     try:
-        reponse = httpx.get(f"{adresse}/health", headers={"Origin": site})
-        assert reponse.headers["access-control-allow-origin"] == site
-        reponse = httpx.get(f"{adresse}/health", headers={"Origin": "https://ailleurs.example"})
-        assert "access-control-allow-origin" not in reponse.headers
-    finally:
-        arreter(processus)
+        return httpx.post(f"{adresse}/predict/", files={"file": octets}, timeout=120).status_code
+    except (httpx.ConnectError, httpx.ReadError):
+        return "arrivé trop tard"
 
 
-# --- Démarrer, s'arrêter -----------------------------------------------------------------------
-
-
-def test_l_arret_laisse_finir_la_photo_commencee(tmp_path):
-    journal = tmp_path / "journal.txt"
-    processus, adresse = demarrer(journal)
+def test_l_arret_repond_a_chacun_et_laisse_finir_la_photo_commencee(tmp_path):
+    journal, site = tmp_path / "journal.txt", "https://ecole.example"
+    processus, adresse = demarrer(journal, SERVICE_ORIGINES=site)
     corps = PARTIE % (b"a.jpg", PANTALON) + b"--b--\r\n"
     entetes = "POST /predict/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\n"
     entetes += f"Content-Length: {len(corps)}\r\nContent-Type: {MULTIPART['content-type']}\r\n\r\n"
+    lourde = aux_passes(progressif(1990), 99)
     try:
+        for origine, admise in ((site, site), ("https://ailleurs.example", None)):
+            reponse = httpx.get(f"{adresse}/health", headers={"Origin": origine})
+            assert reponse.headers.get("access-control-allow-origin") == admise
         port = int(adresse.rsplit(":", 1)[1])
-        with socket.create_connection(("127.0.0.1", port), timeout=60) as prise:
+        with (
+            ThreadPoolExecutor(4) as fils,
+            socket.create_connection(("127.0.0.1", port), timeout=60) as prise,
+        ):
+            envois = [fils.submit(envoyer_a_l_arret, adresse, lourde) for _ in range(4)]
+            attendre_les_lourdes(adresse, 1)
             prise.sendall(entetes.encode())
             assert b" 100 " in prise.recv(4096)  # le service s'en occupe : il attend la photo
             processus.send_signal(signal.SIGTERM)
@@ -419,9 +565,30 @@ def test_l_arret_laisse_finir_la_photo_commencee(tmp_path):
             with prise.makefile("rb") as reponse:
                 assert b" 200 " in reponse.readline()
                 assert "Un pantalon" in reponse.read().decode("utf-8")
+            assert {envoi.result() for envoi in envois} <= {200, 503, "arrivé trop tard"}
         processus.wait(60)
     finally:
         arreter(processus)
+
+
+def test_une_demande_coupee_par_l_arret_recoit_un_503():
+    envois = []
+
+    async def jamais():
+        await asyncio.sleep(3600)
+
+    async def envoyer(message):
+        envois.append(message)
+
+    async def couper():
+        scope = {"type": "http", "method": "POST", "path": "/predict/", "headers": []}
+        demande = asyncio.create_task(Portier(None)(scope, jamais, envoyer))
+        await asyncio.sleep(0.1)
+        demande.cancel()  # ce que fait uvicorn après --timeout-graceful-shutdown
+        await demande
+
+    asyncio.run(couper())
+    assert [message.get("status") for message in envois] == [503, None]
 
 
 def test_il_refuse_de_demarrer_sur_un_modele_depareille(tmp_path):

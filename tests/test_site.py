@@ -1,12 +1,11 @@
 """Le site des labos : complet, en français, sans rien demander au réseau."""
 
-import json
 import re
-import shutil
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import pytest
+from navigateur import graves, ouvrir_navigateur
 
 from outils.fichiers import RACINE, Refus
 from publication.dossier import remplacer
@@ -17,9 +16,7 @@ pytest.importorskip("myst_nb", reason="pip install -r publication/requirements.t
 
 from publication.site.construire import construire  # noqa: E402
 
-LABOS = ["convolution", "preparation_hm"]  # des détails à déplier ; des JPEG, une formule
-NAVIGATEURS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
-NAVIGATEUR = next((chemin for nom in NAVIGATEURS if (chemin := shutil.which(nom))), None)
+LABOS = ["convolution", "preparation_hm"]  # des détails à déplier ; des tableaux, des photos
 
 
 class Elements(HTMLParser):
@@ -39,8 +36,10 @@ class Elements(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
+    page = tmp_path_factory.mktemp("page")
+    (page / "index.html").write_text('<!doctype html><html lang="fr"><title>Page</title></html>')
     dossier = tmp_path_factory.mktemp("publication") / "site"
-    construire(dossier, LABOS, demonstration=False)
+    construire(dossier, LABOS, page)
     return dossier
 
 
@@ -105,11 +104,16 @@ def test_colab_et_telechargement(site, pages):
         assert (site / "telecharger" / f"{nom}.ipynb").read_bytes() == original.read_bytes()
 
 
-def test_les_formules_sont_dessinees_par_le_navigateur(pages):
-    formules = [
-        a for balise, a in pages["analyse_image/preparation_hm.html"].elements if balise == "math"
-    ]
-    assert formules
+def test_une_formule_est_dessinee_par_le_navigateur(tmp_path):
+    from sphinx.cmd.build import build_main
+
+    (tmp_path / "textes").mkdir()
+    (tmp_path / "textes" / "index.md").write_text("# Titre\n\nSoit $\\frac{a}{b}$.\n")
+    reglages = str(RACINE / "publication" / "site")
+    dossiers = [str(tmp_path / "textes"), str(tmp_path / "html")]
+    assert build_main(["-q", "-b", "html", "-c", reglages, *dossiers]) == 0
+    page = Elements(tmp_path / "html" / "index.html")
+    assert {"math", "mfrac"} <= {balise for balise, _ in page.elements}
 
 
 def test_la_page_est_en_francais(pages):
@@ -140,12 +144,8 @@ def test_un_dossier_qui_n_est_pas_de_nous_n_est_pas_efface(tmp_path):
     assert sorted(f.name for f in tmp_path.iterdir()) == ["site", "these.txt"]
 
 
-@pytest.mark.skipif(NAVIGATEUR is None, reason="ni Chromium ni Chrome (Debian : chromium)")
 def test_depuis_une_cle_usb_on_cherche_en_francais(site):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        navigateur = playwright.chromium.launch(executable_path=NAVIGATEUR, args=["--no-sandbox"])
+    with ouvrir_navigateur() as navigateur:
         onglet = navigateur.new_page(locale="fr-FR", viewport={"width": 375, "height": 812})
         demandes = []
         onglet.on("request", lambda demande: demandes.append(demande.url))
@@ -153,5 +153,12 @@ def test_depuis_une_cle_usb_on_cherche_en_francais(site):
         onglet.locator("#search-results a", has_text="Labo 0").first.wait_for()
         onglet.goto((site / "analyse_image" / "preparation_hm.html").as_uri())
         assert onglet.evaluate("document.documentElement.scrollWidth") <= 375
-        navigateur.close()
-    assert json.dumps([d for d in demandes if not d.startswith(("file:", "data:"))]) == "[]"
+    assert [d for d in demandes if not d.startswith(("file:", "data:"))] == []
+
+
+def test_rien_de_grave_pour_l_accessibilite(site):
+    with ouvrir_navigateur() as navigateur:
+        onglet = navigateur.new_page(viewport={"width": 375, "height": 812})
+        onglet.emulate_media(color_scheme="dark")
+        onglet.goto((site / "analyse_image" / "preparation_hm.html").as_uri())
+        assert graves(onglet) == []

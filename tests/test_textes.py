@@ -31,18 +31,19 @@ def codes(nom):
     return [c for c in lire(nom).cells if c.cell_type == "code"]
 
 
-def lignes(source):
-    return [x for x in source.splitlines() if x.strip() and not x.strip().startswith("#")]
-
-
 # --- La forme --------------------------------------------------------------------------------
 
 
 def test_le_labo_est_court(labo):
-    tailles = {c.id: len(lignes(c.source)) for c in codes(labo)}
+    lignes = {c.id: c.source.splitlines() for c in codes(labo)}
     assert len(lire(labo).cells) <= CELLULES_MAX[labo]
-    assert {nom: n for nom, n in tailles.items() if n > 12} == {}
-    assert statistics.median(tailles.values()) <= 8
+    assert {nom: len(x) for nom, x in lignes.items() if len(x) > 12} == {}
+    assert statistics.median(sum(bool(y.strip()) for y in x) for x in lignes.values()) <= 6
+
+
+def test_un_texte_n_est_pas_un_mur(labo):
+    mots = {c.id: len(re.sub(r"<!--.*?-->|<[^>]*>", "", c.source).split()) for c in textes(labo)}
+    assert {nom: n for nom, n in mots.items() if n > 160} == {}
 
 
 def test_les_paragraphes_sont_courts(labo):

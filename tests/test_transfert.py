@@ -14,7 +14,7 @@ import pytest
 from extraits import executer_cellules
 from keras import layers
 
-from outils import catalogue, figures, jeux, transfert
+from outils import catalogue, jeux, transfert
 from outils.preparation import preparer_couleur
 
 # Paramètres, caractéristiques, millions de multiplications (à 224 pixels), paramètres du dernier étage.
@@ -30,6 +30,7 @@ LABO = executer_cellules(
     "transfer_learning",
     *("multiplications", "degeler-apres"),
     **{"keras": keras, "np": np, "layers": layers, "transfert": transfert},
+    charger_base=transfert.charger_base,
     creer_notre=lambda cote: keras.Sequential(),
 )
 multiplications, degeler_apres = LABO["multiplications"], LABO["degeler_apres"]
@@ -279,10 +280,3 @@ def test_l_empreinte_des_poids_distingue_deux_reseaux():
     assert transfert.empreinte_poids(un) != transfert.empreinte_poids(deux)
     deux.set_weights(un.get_weights())
     assert transfert.empreinte_poids(un) == transfert.empreinte_poids(deux)
-
-
-def test_la_mosaique_range_les_images_ligne_par_ligne():
-    images = np.arange(16, dtype="uint8")[:, None, None, None] * np.ones((1, 2, 3, 3), "uint8")
-    mosaique = figures.mosaique(images)
-    assert mosaique.shape == (4, 24, 3)
-    assert mosaique[0, ::3, 0].tolist() == list(range(8)) and mosaique[2, 3, 0] == 9

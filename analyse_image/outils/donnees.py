@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from outils.dessins import jumeau_fashion_mnist
 from outils.fichiers import (
     annoncer_dessins,
     dossier_inscriptible,
@@ -19,7 +20,6 @@ from outils.fichiers import (
     telecharger,
     verrou,
 )
-from outils.garde_robe import jumeau_fashion_mnist
 from outils.tableaux import lire_entete, trouver_csv, verifier_colonnes
 
 CLASSES = (

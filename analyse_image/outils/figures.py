@@ -46,12 +46,18 @@ def avertir(texte):
     print(textwrap.fill(f"⚠ {texte}", 90, break_on_hyphens=False))
 
 
+MENTION = ""  # écrite au bas de chaque figure : « dessins », si ce ne sont pas de vraies photos
+
+
 def montrer(alt):
     """Remplace `plt.show()` ; `alt` : la phrase qui dit la figure à qui ne la voit pas.
 
     Les textes sont montrés tels quels : un `$` dans un nom n'est pas une formule.
     """
     figure = plt.gcf()
+    if MENTION:
+        figure.text(1, 0, MENTION, ha="right", va="bottom", color="0.4", fontsize=8)
+        alt = f"({MENTION}) {alt}"
     for axe in figure.axes:
         axe.get_xticklabels(), axe.get_yticklabels()  # pose le texte des graduations
     for texte in figure.findobj(Text):
@@ -141,12 +147,6 @@ def afficher_images(data_generator, n_images=5, classes=None):
         images = images / 255  # en couleurs, matplotlib attend 0–1
     titres = [classes[int(i)] if len(classes) else str(int(i)) for i in numeros[:n_images]]
     afficher_vignettes(images, titres, colonnes=min(n_images, 10), cote=1.6)
-
-
-def mosaique(images, colonnes=8):
-    """Assemble des images (n, h, l, c) en une seule, `colonnes` par ligne ; n est un multiple de `colonnes`."""
-    rangees = images.reshape(-1, colonnes, *images.shape[1:])
-    return np.vstack([np.hstack(rangee) for rangee in rangees])
 
 
 SANS_DIMENSION = ("Dropout", "BatchNormalization", "Activation", "ReLU", "Rescaling")
@@ -291,27 +291,6 @@ def afficher_probabilites(image, probabilites, classes, titre=""):
     montrer(f"L'image que voit le réseau et les probabilités des classes : {reponse}. {titre}")
 
 
-def afficher_fiabilite(connus, y_connus, inconnus):
-    """À gauche, part de réponses justes selon la confiance ; à droite, confiance sur connus et inconnus.
-
-    `connus`, `inconnus` : probabilités (n, classes) ; `y_connus` : vraies classes (n,).
-    """
-    confiance, inconnue = connus.max(axis=1), inconnus.max(axis=1)
-    justes = (connus.argmax(axis=1) == y_connus).astype(float)
-    _, (gauche, droite) = plt.subplots(1, 2, figsize=(9, 3))
-    gauche.plot([0.3, 1], [0.3, 1], "--", color=GRIS, label="idéal")
-    options = {"x_bins": np.linspace(0.35, 0.95, 7), "fit_reg": False, "seed": 0}
-    sns.regplot(x=confiance, y=justes, **options, label="mesuré", ax=gauche)
-    gauche.legend()
-    gauche.set(title="vêtements du test", xlabel="probabilité annoncée", ylabel="part de justes")
-    valeurs = {"vêtements": confiance, "objets inconnus": inconnue}
-    options = {"bins": np.linspace(0, 1, 21), "stat": "density", "common_norm": False}
-    sns.histplot(valeurs, **options, ax=droite)
-    droite.set(title="devant un inconnu", xlabel="plus grande probabilité", yticks=[], ylabel="")
-    moyennes = f"{confiance.mean():.0%} sur des vêtements, {inconnue.mean():.0%} sur des inconnus"
-    montrer(f"Part de justes selon la probabilité annoncée. En moyenne, elle vaut {moyennes}.")
-
-
 # La convention du labo, la même dans tous les tableaux : gris si négatif, blanc si nul, noir au plus fort.
 CONVENTION = LinearSegmentedColormap.from_list(
     "convention", [(0, "0.72"), (0.498, "0.72"), (0.5, "white"), (0.75, "#6f9fc8"), (1, "#101c2e")]
@@ -424,20 +403,6 @@ def bouton_envoi(traiter):
     display(bouton, sortie)
 
 
-def afficher_occlusion(image, baisse):
-    """L'image (28, 28) et, par-dessus, la baisse de probabilité (28, 28) quand on cache chaque endroit."""
-    _, (gauche, droite) = plt.subplots(1, 2, figsize=(6.4, 2.9))
-    _poser(gauche, image, "entrée du réseau", 11, vmin=0, vmax=1)
-    _poser(droite, image, "ce qui a porté la réponse", 11, vmin=0, vmax=1)
-    maximum = max(0.05, baisse.max())
-    opacite = 0.8 * np.clip(baisse / maximum, 0, 1)  # transparent là où cacher ne change rien
-    couleurs = droite.imshow(baisse, cmap="Reds", vmin=0, vmax=maximum, alpha=opacite)
-    plt.colorbar(couleurs, ax=droite, label="baisse de probabilité")
-    montrer(
-        f"L'entrée du réseau ; en rouge, ce qui porte sa réponse, de {baisse.max():.2f} au plus."
-    )
-
-
 def afficher_traitement(avant, apres, titre):
     """Une photo (h, l, 3) avant et après un traitement, et l'histogramme de ses trois canaux.
 
@@ -446,11 +411,8 @@ def afficher_traitement(avant, apres, titre):
     _, axes = plt.subplots(1, 4, figsize=(11, 2.3), width_ratios=(1, 1, 1.4, 1.4))
     canaux = {"color": [PALETTE[3], PALETTE[2], BLEU], "label": ["rouge", "vert", "bleu"]}
     for i, (image, nom) in enumerate(((avant, "avant"), (apres, titre))):
-        visible = image
-        if image.dtype != np.uint8:
-            bas, haut = np.percentile(image, (1, 99))
-            visible = np.clip((image - bas) / (haut - bas), 0, 1)
-        _poser(axes[i], visible, nom, 11)
+        bas, haut = (0, 255) if image.dtype == np.uint8 else np.percentile(image, (1, 99))
+        _poser(axes[i], np.clip((image - bas) / (haut - bas), 0, 1), nom, 11)
         axes[i + 2].hist(image.reshape(-1, 3), 64, histtype="step", **canaux)
         axes[i + 2].set(title=f"histogramme : {nom}", yticks=[])
     axes[2].legend(fontsize=8)

@@ -13,43 +13,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from outils import jeux
+from outils import dessins, jeux
 from outils.catalogue import ANOMALIES, COLONNES, non_vide, tableau
 from outils.fichiers import dossiers_datas, est_parasite, refuser_fichier
-from outils.garde_robe import ecrire_hm
 from outils.lecture import EXTENSIONS, mesurer_photos, parasites  # noqa: F401
 from outils.tableaux import annoncer_autre_forme, lire_entete, trouver_csv, verifier_colonnes
 
 CONCOURS = "h-and-m-personalized-fashion-recommendations"
 
-# Les effectifs publiés : articles par product_group_name, puis photos par classe après la fusion.
-_PUBLIES = {
-    "Garment Upper body": (42_741, 42_680),
-    "Garment Lower body": (19_812, 19_770),
-    "Garment Full body": (13_292, 13_276),
-    "Accessories": (11_158, 11_302),
-    "Underwear": (5_490, 5_462),
-    "Shoes": (5_283, 5_156),
-    "Swimwear": (3_127, 3_125),
-    "Socks & Tights": (2_442, 2_431),
-    "Nightwear": (1_899, 1_898),
-    "Unknown": (121, None),
-    "Underwear/nightwear": (54, None),
-    "Cosmetic": (49, None),
-    "Bags": (25, None),
-    "Items": (17, None),
-    "Furniture": (13, None),
-    "Garment and Shoe care": (9, None),
-    "Stationery": (5, None),
-    "Interior textile": (3, None),
-    "Fun": (2, None),
-}
-ARTICLES_PUBLIES = {nom: articles for nom, (articles, _) in _PUBLIES.items()}
-PHOTOS_PUBLIEES = {nom: photos for nom, (_, photos) in _PUBLIES.items() if photos}
-CLASSES = tuple(sorted(PHOTOS_PUBLIEES))  # l'ordre de Keras
-RARES = tuple(nom for nom in ARTICLES_PUBLIES if nom not in PHOTOS_PUBLIEES)
-REDUITES = tuple(PHOTOS_PUBLIEES)[:4]  # celles que les auteurs ont réduites à 5 000
 PLAN = "articles.csv, et images/010/0108775015.jpg, …"
+FUSION = "Accessories"  # le nom que prennent les classes fusionnées
 COLONNES_UTILES = ["article_id", "product_code", "product_type_name", "product_group_name"]
 
 
@@ -159,26 +132,17 @@ def manifeste_hm(dossier):
     return completer(*jointure, dossier)
 
 
-# --- Fusionner, réduire ---------------------------------------------------------------------------
+# --- Fusionner ------------------------------------------------------------------------------------
 
 
-def fusionner_rares(manifeste):
-    """Rend le manifeste où les classes `RARES` ont pris le nom « Accessories »."""
-    classes = manifeste["class"].replace(dict.fromkeys(RARES, "Accessories"))
-    return manifeste.assign(**{"class": classes})
+def fusionner_rares(manifeste, minimum=None):
+    """Rend le manifeste où les classes de moins de `minimum` photos ont pris le nom « Accessories ».
 
-
-def sous_echantillonner(manifeste, maximum=5_000, classes=None, graine=13):
-    """Tire au sort `maximum` lignes au plus dans chaque classe (`classes` : celles-là seulement).
-
-    Le tirage ne dépend que de la graine et de l'ensemble des lignes, pas de leur ordre.
+    Par défaut, 200, ou un vingtième des photos d'un petit catalogue.
     """
-    choix = []
-    for classe, lignes in manifeste.sort_values("path").groupby("class"):
-        if len(lignes) > maximum and (classes is None or classe in classes):
-            lignes = lignes.sample(n=maximum, random_state=graine)
-        choix.append(lignes)
-    return pd.concat(choix).sort_index()
+    minimum = minimum or min(200, len(manifeste) // 20)
+    effectifs = manifeste.groupby("class")["class"].transform("size")
+    return manifeste.assign(**{"class": manifeste["class"].mask(effectifs < minimum, FUSION)})
 
 
 # --- Où sont les données --------------------------------------------------------------------------
@@ -203,19 +167,14 @@ def verifier_acces_kaggle(dossier=None):
     return "kaggle.json est abîmé : refaites un jeton (Settings → API), et remplacez le fichier."
 
 
-def obtenir_hm(dossier=None, n=6_000, largeur=240):
-    """Rend (dossier, source) du catalogue : le vrai s'il est dans les données, sinon un jumeau dessiné.
+def obtenir_hm(dossier=None, n=None, *, en_ligne=False):
+    """Rend (dossier, source) d'un catalogue de la forme d'H&M ; la source est affichée.
 
-    Le jumeau, de `n` articles, est dans `dossier`, par défaut celui des données. La source est affichée.
-    Lève `DonneesInvalides` si le vrai catalogue ne peut pas être lu.
+    Dans l'ordre : le vrai s'il est dans les données ; les photos de vêtements CC0, déjà là ou (si `en_ligne`)
+    téléchargées, `n` au plus, rangées comme lui dans `dossier` ; des dessins. Lève `DonneesInvalides`.
     """
-
-    def dessiner():
-        nom = f"jumeau_hm_{n}_{largeur}"
-        return jeux.dessiner(nom, lambda d: ecrire_hm(d, ARTICLES_PUBLIES, n, largeur), dossier)
-
     if vrai := jeux.trouver("hm"):
         lire_articles(vrai)  # le labo le lira plus loin : une faute se dit ici
-    else:
-        annoncer_autre_forme("articles.csv", dossiers_datas())
-    return jeux.obtenir("hm", jumeau=dessiner)
+        return jeux.obtenir("hm")
+    annoncer_autre_forme("articles.csv", dossiers_datas())
+    return jeux.arranger("hm", dessins.ecrire_hm, en_ligne, n, dossier)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
+from outils.dessins import ecrire_chiens, ecrire_vetements
 from outils.fichiers import (
     DonneesInvalides,
     annoncer_dessins,
@@ -21,18 +22,20 @@ from outils.fichiers import (
     dossier_inscriptible,
     dossiers_datas,
     est_parasite,
+    fichiers_sous,
     noms_du_zip,
     refuser_fichier,
     telecharger,
     verrou,
 )
-from outils.garde_robe import ecrire_catalogue, ecrire_chiens
 
 RACES = {  # dossier de Stanford Dogs → classe
     "n02085620-Chihuahua": "chihuahua",
     "n02108089-boxer": "boxer",
     "n02109961-Eskimo_dog": "esquimau",
 }
+
+RANGES = "vetements_en_"  # début du nom des dossiers qu'écrit `arranger`
 
 ILLISIBLE = (  # ce que lève la lecture d'une archive coupée, chiffrée ou d'un autre format
     *(tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile),
@@ -101,8 +104,8 @@ JEUX = {
         archives=(f"{_VETEMENTS}.zip", f"{_VETEMENTS}*.zip"),
         membre=r"[^/]+/((?:train|validation|test)/[a-z-]{2,20}/[\w-]{1,80}\.jpg)",
         minimum={"train": 3_068, "validation": 341, "test": 372},
-        dessins="catalogue dessiné",
-        jumeau=lambda: dessiner("jumeau_catalogue_300", lambda d: ecrire_catalogue(d, 300)),
+        dessins="vêtements dessinés",
+        jumeau=lambda: dessiner("jumeau_vetements_300", lambda d: ecrire_vetements(d, 300)),
     ),
     "catalogue": Jeu(
         source="Fashion Product Images (Kaggle)",
@@ -110,8 +113,6 @@ JEUX = {
         remede="décompressez dans « datas/ » le jeu de Kaggle, en entier (il faut un compte)",
         places=(".", "*", "*/*"),
         reperes=(("images", "styles"), ("images", "styles.csv")),
-        dessins="catalogue dessiné",
-        jumeau=lambda: dessiner("jumeau_catalogue_900", lambda d: ecrire_catalogue(d, 900)),
     ),
     "hm": Jeu(
         source="H&M (Kaggle)",
@@ -132,9 +133,9 @@ def trouver(nom):
     for datas in dossiers_datas():
         for place in jeu.places:
             for dossier in [datas] if place == "." else sorted(datas.glob(f"{place}/")):
-                # Un jumeau dessiné n'est jamais pris pour le vrai jeu.
+                # Ni un jumeau dessiné, ni des photos rangées autrement, ne sont pris pour le vrai jeu.
                 parties = dossier.relative_to(datas).parts
-                if any(est_parasite(p) or p.startswith("jumeau") for p in parties):
+                if any(est_parasite(p) or p.startswith(("jumeau", RANGES)) for p in parties):
                     continue
                 if any(all(os.path.exists(dossier / r) for r in g) for g in jeu.reperes):
                     return chemin_relatif(dossier)
@@ -206,7 +207,7 @@ def extraire(archive, destination, jeu):
 
 
 def dessiner(nom, ecrire, dans=None):
-    """Rend le dossier du jumeau dessiné `nom`, écrit par `ecrire(dossier)` s'il n'est pas déjà là.
+    """Rend le dossier `nom` (un jumeau dessiné), écrit par `ecrire(dossier)` s'il n'est pas déjà là.
 
     `dans` : où l'écrire, par défaut le dossier des données. Si un autre noyau l'écrit déjà, on l'attend.
     """
@@ -270,3 +271,25 @@ def obtenir(nom, en_ligne=True, jumeau=None):
                 return dessins, jeu.dessins
     print(f"Données : {jeu.source}", flush=True)
     return dossier, jeu.source
+
+
+# --- Les vêtements, rangés comme un autre jeu -----------------------------------------------------
+
+
+def photos_vetements(dossier, n=None):
+    """Les (chemin, article) des photos de vêtements, tous jeux mélangés, dans l'ordre des noms ; `n` au plus."""
+    chemins = (c for c in fichiers_sous(dossier) if c.suffix == ".jpg")
+    chemins = sorted(chemins, key=lambda c: (c.name, c.parent.name))
+    return [(chemin, chemin.parent.name) for chemin in chemins[:n]]
+
+
+def arranger(forme, ecrire, en_ligne=True, n=None, dans=None):
+    """Rend (dossier, source) des photos de vêtements rangées comme un autre jeu, sans les copier.
+
+    `ecrire(photos, dossier)` écrit cette `forme` dans un dossier neuf, à côté des données ou dans `dans` ;
+    `photos` : ce que rend `photos_vetements`. Déjà écrit, il sert tel quel.
+    """
+    vetements, source = obtenir("vetements", en_ligne)
+    debut = "jumeau_en_" if source == JEUX["vetements"].dessins else RANGES
+    nom = f"{debut}{forme}_{n or 'entier'}"
+    return dessiner(nom, lambda d: ecrire(photos_vetements(vetements, n), d), dans), source

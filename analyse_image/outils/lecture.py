@@ -46,17 +46,12 @@ def etat_photo(chemin):
 
 
 def checkFileIsGood(directory):
-    """Vérifie que chaque fichier de `directory` est une image qu'on peut décoder en entier.
+    """Tableau (path, state, reason) : chaque fichier, « bon », ou « mauvais » et pourquoi. N'efface rien.
 
-    Rend un tableau (path, state, reason) : `state` vaut « bon » ou « mauvais », `reason` dit pourquoi ; ce
-    que le système a laissé (.DS_Store…) est mauvais. N'efface et n'arrête rien. Lève `NotADirectoryError`
-    si le dossier n'existe pas.
+    Lève `NotADirectoryError` si le dossier n'existe pas.
     """
-    directory = Path(directory)
-    if not directory.is_dir():
-        raise NotADirectoryError(
-            f"« {directory} » n'est pas un dossier : donnez celui des photos à vérifier."
-        )
+    if not Path(directory).is_dir():
+        raise NotADirectoryError(f"« {directory} » n'est pas un dossier.")
     etats = [(chemin, "mauvais", raison) for chemin, raison, _ in parasites(directory)]
     etats += en_parallele(etat_photo, fichiers_sous(directory), "vérification")
     return pd.DataFrame(sorted(etats), columns=["path", "state", "reason"], dtype="object")
@@ -117,7 +112,7 @@ def ecrire_arborescence(manifeste, dossier):
             if cible.exists():  # deux photos du même nom, venues de dossiers différents
                 cible = cible.with_name(f"{source.parent.name}-{source.name}")
             try:
-                os.link(source, cible)
+                os.link(os.path.realpath(source), cible)  # jamais un lien vers un lien
             except OSError:  # autre disque, ou système sans liens physiques
                 shutil.copyfile(source, cible)
     return len(manifeste)

@@ -158,14 +158,15 @@ def preparer_photo(source):
 def analyser_photo(source):
     """Comme `preparer_photo`, mais rend la `Preparation` : entrée, étapes, avertissements."""
     photo = ouvrir_photo(source)
+    vue = photo.copy()
+    vue.thumbnail((COTE_DETOURAGE, COTE_DETOURAGE), Image.Resampling.BOX)
+    _refuser_unie(*_couches(vue), source)
     visage = trouver_visage(photo)
     boite = (0, 0, *photo.size) if visage is None else _autour_du_buste(photo, visage)
     for _ in range(3):  # un petit vêtement se détoure mieux de près
         vue = photo.crop(boite)
         vue.thumbnail((COTE_DETOURAGE, COTE_DETOURAGE), Image.Resampling.BOX)
-        rvb = np.asarray(sur_blanc(vue))
-        alpha = None if vue.mode == "RGB" else np.asarray(vue.getchannel("A"))
-        _refuser_unie(rvb, alpha, source)
+        rvb, alpha = _couches(vue)
         if visage is None:
             saillance, masque = _separer(rvb, alpha)
         else:
@@ -187,6 +188,13 @@ def analyser_photo(source):
         "entrée du réseau": Image.fromarray(np.round(entree[0, ..., 0] * 255).astype(np.uint8)),
     }
     return Preparation(entree, etapes, avertissements, part, visage is not None)
+
+
+def _couches(vue):
+    """Rend (rvb uint8 (h, l, 3), alpha uint8 (h, l) ou None) d'une image PIL."""
+    return np.asarray(sur_blanc(vue)), None if vue.mode == "RGB" else np.asarray(
+        vue.getchannel("A")
+    )
 
 
 def _autour_du_buste(photo, visage):
@@ -272,10 +280,6 @@ def _sur_fond_uni(rvb):
     if np.percentile(ecart[~fond], 60) > 20:  # vêtement bien contrasté
         # Une anse, un bras écarté : le fond se voit à travers ; mais pas les points d'une trame.
         fond |= _sans_points(proche, 5)
-        teinte = np.linalg.norm((lab - couleur)[..., 1:], axis=2)
-        assombri = couleur[0] - lab[..., 0]
-        ombre = (teinte < 4) & (assombri > 0) & (assombri < 12)
-        fond |= _tenant_au_bord(fond | ombre)
     return _sans_points(~fond, 3)
 
 

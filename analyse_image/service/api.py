@@ -1,69 +1,38 @@
 """Le service : une photo de vêtement entre, sa classe et ses probabilités sortent.
 
-    uvicorn service.api:app --app-dir analyse_image
+    uvicorn service.api:app --app-dir analyse_image --http h11
 
 Ni TensorFlow ni Keras : le réseau écrit par `service.exporter.exporter_modele`, et la préparation des labos.
-Réglages, par variables d'environnement : SERVICE_MODELE (dossier du modèle), SERVICE_TRAVAUX (photos traitées
-à la fois), SERVICE_ORIGINES (sites admis par CORS), et SERVICE_DELAI (voir portier.py).
+Réglages, par variables d'environnement : SERVICE_MODELE (dossier du modèle), SERVICE_ORIGINES (sites admis par
+CORS), SERVICE_TRAVAUX et SERVICE_ATTENTE (voir atelier.py), SERVICE_DELAI (voir portier.py).
 """
 
 import asyncio
-import base64
 import ctypes
-import io
 import json
 import logging
 import os
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from fastapi import FastAPI, File, Request, Response, UploadFile
+from fastapi import File, Request, Response, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi_offline import FastAPIOffline
 from PIL import Image, PngImagePlugin
-from pydantic import BaseModel, Field
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 
 from outils import preparation
+from service import atelier
 from service.portier import DEMANDE_MAX, MO, Portier, Refus, erreur, journal
+from service.reponses import Modele, Prediction, Sante, erreurs
 from service.reseau import ReseauExporte
 
-TRAVAUX = int(os.environ.get("SERVICE_TRAVAUX", "2"))
-PLACES = 32 + TRAVAUX  # photos en cours ; au-delà, « saturé » plutôt qu'une longue attente
-PIXELS_MAX, PASSES_MAX = 25_000_000, 100  # un JPEG progressif a une dizaine de passes
-PIXELS_GRANDE, UNE_GRANDE = 4_000_000, threading.Lock()  # un PNG décodé tient jusqu'à 200 Mo
-JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
-
-
-class Prediction(BaseModel):
-    classe: str = Field(examples=["Un pantalon"])
-    probabilite: float = Field(ge=0, le=1, examples=[0.9985])
-    probabilites: dict[str, float] = Field(examples=[{"Un pantalon": 0.9985, "Une robe": 0.0015}])
-    image: str = Field(description="La photo, à l'endroit, 512 pixels au plus : JPEG en base64.")
-    entree: str = Field(description="Ce que voit le réseau : PNG en base64.")
-    avertissements: list[str] = Field(description="Ce qui peut tromper le réseau, et le remède.")
-    modele: dict[str, str] = Field(
-        examples=[{"nom": "reference", "version": "2026-11-21-55249d2b"}]
-    )
-
-
-class Erreur(BaseModel):
-    erreur: dict[str, int | str] = Field(examples=[{"code": 415, "message": "Ni JPEG ni PNG."}])
-
-
-PHRASES = {400: "Demande vide ou mal formée", 408: "Trop lent", 413: "Trop d'octets ou de pixels"}
-PHRASES |= {
-    415: "Ni JPEG ni PNG",
-    422: "Photo abîmée ou champ absent",
-    503: "En démarrage ou saturé",
-}
-REPONSES = {code: {"model": Erreur, "description": phrase} for code, phrase in PHRASES.items()}
 Photo = Annotated[UploadFile, File(description="La photo d'un vêtement : JPEG ou PNG.")]
 
 
@@ -84,21 +53,26 @@ async def vivre(app):
     reseau = ReseauExporte.lire(os.environ.get("SERVICE_MODELE") or defaut)
     damier = Image.fromarray(np.indices((64, 64)).sum(axis=0).astype(np.uint8))
     preparation.preparer(damier, reseau.entree)  # refuse de démarrer sur un contrat intenable
-    with ThreadPoolExecutor(TRAVAUX, "photo") as app.state.fils:
-        app.state.reseau = reseau
-        yield
-        app.state.reseau = None
+    app.state.ordinaires = atelier.File("ordinaires", atelier.TRAVAUX, atelier.PLACES)
+    app.state.lourdes = atelier.File("lourdes", 1, atelier.PLACES_LOURDES)
+    app.state.reseau = reseau
+    yield
+    app.state.reseau = None
+    app.state.ordinaires.fermer()
+    app.state.lourdes.fermer()
 
 
-app = FastAPI(
+app = FastAPIOffline(  # FastAPI, dont /docs marche sans Internet
     title="Quel vêtement est-ce ?",
     summary="Envoyez une photo de vêtement, recevez sa classe et ses probabilités.",
-    description=f"JPEG ou PNG, {DEMANDE_MAX // MO} Mo et {PIXELS_MAX // 10**6} millions de pixels au "
-    'plus. Toute erreur répond `{"erreur": {"code", "message"}}`, en français.',
+    description=f"JPEG ou PNG, {DEMANDE_MAX // MO} Mo et {atelier.PIXELS_MAX // 10**6} millions de pixels au "
+    'plus. Toute erreur répond `{"erreur": {"code", "message"}}`, en français ; `X-Request-ID` est son numéro '
+    "dans le journal.",
     lifespan=vivre,
     redirect_slashes=False,
+    redoc_url=None,
 )
-app.state.reseau, app.state.places = None, PLACES
+app.state.reseau = None
 app.add_middleware(Portier)
 if "SERVICE_ORIGINES" in os.environ:
     origines = os.environ["SERVICE_ORIGINES"].split()
@@ -123,53 +97,11 @@ async def refuser_adresse(requete, e):
     return erreur(e.status_code, phrase, e.headers)
 
 
-@app.exception_handler(Exception)
-async def avouer(requete, e):  # la trace va au journal d'uvicorn, jamais au client
-    return erreur(503, "Panne du service, notée. Réessayez, puis prévenez qui s'en occupe.")
-
-
 def pret(requete):
     """Le réseau chargé ; 503 s'il ne l'est pas (démarrage, arrêt)."""
     if requete.app.state.reseau is None:
         raise Refus(503, "Le modèle n'est pas chargé : le service démarre ou s'arrête.")
     return requete.app.state.reseau
-
-
-def en_base64(image, format_):
-    tampon = io.BytesIO()
-    image.save(tampon, format_)
-    return base64.b64encode(tampon.getvalue()).decode()
-
-
-def classer(reseau, octets):
-    """Tout ce qui calcule, hors de la boucle d'événements : octets d'une photo → réponse (dict)."""
-    if not octets:
-        raise Refus(400, "Fichier vide (0 octet). Copiez de nouveau la photo.")
-    if not octets.startswith((JPEG, PNG)):
-        raise Refus(415, "Ni un JPEG ni un PNG, quel que soit son nom. Convertissez l'image.")
-    if octets.startswith(JPEG) and octets.count(b"\xff\xda") > PASSES_MAX:
-        raise Refus(422, "JPEG anormal : trop de passes. Enregistrez de nouveau la photo.")
-    pixels = int.from_bytes(octets[16:20], "big") * int.from_bytes(octets[20:24], "big")
-    seule = UNE_GRANDE if octets.startswith(PNG) and pixels > PIXELS_GRANDE else nullcontext()
-    try:
-        with seule:
-            photo = preparation.ouvrir_photo(octets, ("JPEG", "PNG"), PIXELS_MAX)
-        prete = preparation.preparer(photo, reseau.entree)
-    except preparation.PhotoIllisible as e:
-        raise Refus(413 if isinstance(e, preparation.PhotoDemesuree) else 422, str(e)) from None
-    probabilites = [round(float(p), 6) for p in reseau.probabilites(prete.entree)]
-    rang = int(np.argmax(probabilites))
-    vue = (prete.entree[0] * (255 / reseau.blanc)).round().astype(np.uint8).squeeze()
-    photo.thumbnail((512, 512))
-    return {
-        "classe": reseau.classes[rang],
-        "probabilite": probabilites[rang],
-        "probabilites": dict(zip(reseau.classes, probabilites, strict=True)),
-        "image": en_base64(preparation.sur_blanc(photo), "JPEG"),
-        "entree": en_base64(Image.fromarray(vue), "PNG"),
-        "avertissements": prete.avertissements,
-        "modele": reseau.identite,
-    }
 
 
 @app.get("/", summary="Bienvenue")
@@ -178,22 +110,43 @@ async def accueil() -> dict[str, str]:
     return {"message": phrase, "mode d'emploi": "/docs", "santé": "/health"}
 
 
-@app.get("/health", summary="Prêt ?", responses={503: REPONSES[503]})
-async def sante(requete: Request) -> dict[str, str | list[str] | dict[str, str]]:
+@app.get("/health/live", summary="Vivant ?")
+async def vivant() -> dict[str, str]:
+    return {"etat": "vivant"}
+
+
+@app.get("/health/ready", summary="Prêt ?", response_model=Sante, responses=erreurs(503))
+@app.get("/health", summary="Prêt ?", response_model=Sante, responses=erreurs(503))
+async def sante(requete: Request):
     reseau = pret(requete)
     return {"etat": "prêt", "classes": reseau.classes, "modele": reseau.identite}
 
 
-@app.post("/predict/", summary="Classer une photo", response_model=Prediction, responses=REPONSES)
+@app.get("/modele", summary="Quel modèle ?", response_model=Modele, responses=erreurs(503))
+async def modele(requete: Request):
+    reseau = pret(requete)
+    return reseau.identite | {"classes": reseau.classes, "entree": reseau.entree}
+
+
+@app.get("/metrics", summary="Mesures, au format Prometheus", response_class=Response)
+async def mesures():
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+@app.post(
+    "/predict/",
+    summary="Classer une photo",
+    response_model=Prediction,
+    responses=erreurs(400, 408, 413, 415, 422, 500, 503),
+)
 async def predire(requete: Request, file: Photo):
     etat, reseau = requete.app.state, pret(requete)
-    if etat.places == 0:
-        raise Refus(503, "Service saturé : trop de photos à la fois. Réessayez bientôt.")
-    etat.places -= 1
-    try:
-        boucle, octets = asyncio.get_running_loop(), await file.read()
-        reponse = await boucle.run_in_executor(etat.fils, classer, reseau, octets)
-    finally:
-        etat.places += 1
+    if len((await requete.form()).getlist("file")) > 1:
+        raise Refus(422, "Une photo à la fois : un seul champ « file ».")
+    octets = await file.read()
+    await file.close()  # sa mémoire est rendue
+    poids = await asyncio.to_thread(atelier.juger, octets)
+    file_d_attente = etat.ordinaires if atelier.est_ordinaire(poids) else etat.lourdes
+    reponse = await file_d_attente.faire(requete, atelier.classer, reseau, octets, poids)
     requete.state.note["classe"] = reponse["classe"]
     return Response(json.dumps(reponse, ensure_ascii=False), media_type="application/json")

@@ -13,25 +13,33 @@ ICI = Path(__file__).resolve().parent
 sys.path.insert(0, str(ICI.parent))
 
 from outils.fichiers import RACINE, dossier_atomique  # noqa: E402
+from outils.visage import fichier_du_reseau  # noqa: E402
 from service.reseau import ReseauExporte  # noqa: E402
 
 A_LA_RACINE = (
     "requirements.txt",
     "requirements-page.txt",
+    "versions.txt",
     "Procfile",
     "Dockerfile",
     ".python-version",
 )
-SERVICE = ("api.py", "portier.py", "reseau.py", "page.py", "page.html")
-OUTILS = ("__init__", "fichiers", "photos", "visage", "preparation", "json_keras", "modele")
-VISAGE = ("visage.tflite", "visage.LICENCE.txt")  # d'un autre : sa licence le suit
+SERVICE = ("api.py", "portier.py", "atelier.py", "reponses.py", "reseau.py", "page.py", "page.html")
+OUTILS = (
+    "__init__",
+    "fichiers",
+    "photos",
+    "poids",
+    "visage",
+    "preparation",
+    "json_keras",
+    "modele",
+)
 FICHIERS = {
     "service": [ICI / nom for nom in SERVICE],
+    "images": [RACINE / "images" / nom for nom in ("pantalon.jpg", "baskets.jpg", "sac.png")],
     ".streamlit": [ICI / ".streamlit" / "config.toml"],
-    "outils": [
-        *(ICI.parent / "outils" / f"{nom}.py" for nom in OUTILS),
-        *(ICI.parent / "outils" / nom for nom in VISAGE),
-    ],
+    "outils": [ICI.parent / "outils" / f"{nom}.py" for nom in OUTILS],
 }
 LISEZ_MOI = """---
 title: Quel vêtement est-ce ?
@@ -39,6 +47,7 @@ sdk: docker
 app_port: 7860
 ---
 Classe une photo de vêtement. API : `/docs`. Modèle : {nom}, version {version}.
+Visages : BlazeFace (MediaPipe, Google), licence Apache 2.0, `outils/visage.tflite`.
 """
 
 
@@ -53,6 +62,8 @@ def assembler(dossier, modele=RACINE / "modele" / "reference"):
             (provisoire / sous_dossier).mkdir()
             for fichier in fichiers:
                 shutil.copy(fichier, provisoire / sous_dossier)
+        # Le service n'installe pas le paquet du visage, qui demanderait TensorFlow : le réseau seul le suit.
+        shutil.copy(fichier_du_reseau(), provisoire / "outils" / "visage.tflite")
         texte = LISEZ_MOI.format(**reseau.identite)
         (provisoire / "README.md").write_text(texte, encoding="utf-8")
     return Path(dossier)

@@ -36,6 +36,8 @@ def exporter_modele(modele, dossier, classes=None, entree=None, nom="modele", ec
     `ModeleInvalide` si l'export s'écarte de Keras de `ecart_max` ou plus, ou si les classes ne sont pas
     autant que les sorties.
     """
+    import keras
+
     dossier = Path(dossier)
     fiche = lire_fiche(dossier, nom) if modele_present(dossier, nom) else {}
     forme = list(modele.input_shape[1:])
@@ -43,10 +45,11 @@ def exporter_modele(modele, dossier, classes=None, entree=None, nom="modele", ec
     entree = {**entree, "forme": forme, "maximum": maximum(entree)}
     essais = np.random.default_rng(13).random((32, *forme), dtype="float32") * entree["maximum"]
     modele = _en_probabilites(_en_float32(modele), essais)
+    une = keras.InputSpec(shape=(1, *forme), dtype="float32")  # un navigateur veut un lot fixe
     with ecriture_atomique(dossier / f"{nom}.tflite") as provisoire:
         # Keras 3.13 dit tout ce qu'il exporte.
         with sans_bavardage(), redirect_stdout(io.StringIO()):
-            modele.export(str(provisoire), format="litert", verbose=False)
+            modele.export(str(provisoire), format="litert", verbose=False, input_signature=[une])
             octets = provisoire.read_bytes()
             litert = {"nom": dossier.resolve().name, "date": datetime.date.today().isoformat()}
             litert["sha256"] = hashlib.sha256(octets).hexdigest()

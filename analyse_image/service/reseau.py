@@ -23,6 +23,9 @@ class ReseauExporte:
     def __init__(self, fiche, octets):
         from ai_edge_litert.interpreter import Interpreter
 
+        if absents := [nom for nom in ("classes", "entree") if nom not in fiche]:
+            sujet = f"La fiche du modèle n'a pas {' ni '.join(absents)}."
+            raise ModeleInvalide(sujet, ", ".join(fiche) or "rien", "classes, entree", EXPORTEZ)
         litert, somme = fiche.get("litert", {}), hashlib.sha256(octets).hexdigest()
         if litert.get("sha256") != somme:
             sujet = "La fiche ne décrit pas ce fichier .tflite."
@@ -59,7 +62,12 @@ class ReseauExporte:
         if absents := " et ".join(c.name for c in chemins if not c.is_file()):
             sujet = f"Il manque {absents} dans « {Path(dossier).resolve().name} »."
             raise ModeleInvalide(sujet, "pas d'export", absents, EXPORTEZ)
-        return cls(json.loads(chemins[0].read_text(encoding="utf-8")), chemins[1].read_bytes())
+        try:
+            fiche = dict(json.loads(chemins[0].read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as erreur:
+            sujet = f"« {chemins[0].name} » ne se lit pas : ce n'est pas un objet JSON."
+            raise ModeleInvalide(sujet, str(erreur), "la fiche d'un modèle", EXPORTEZ) from None
+        return cls(fiche, chemins[1].read_bytes())
 
     def probabilites(self, entree):
         """Entrée float32 (1, h, l, canaux) → probabilités (n,). Peut être appelée de plusieurs fils."""

@@ -29,12 +29,22 @@ EN_FRANCAIS = {
     ">Contents<": ">Sommaire<",
     ">Expand<": ">Déplier<",
 }
+# Ce qu'il faut à un lecteur d'écran ou au clavier, et que ni Furo ni Sphinx n'écrivent.
+ACCESSIBLE = {
+    '<p class="caption" role="heading">': '<p class="caption" role="heading" aria-level="2">',
+    '<aside class="sidebar-drawer">': '<aside class="sidebar-drawer" aria-label="Pages du site">',
+    '<aside class="toc-drawer': '<aside aria-label="Sommaire" class="toc-drawer',
+    '<div class="output text_html">': '<div class="output text_html" tabindex="0">',
+    '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',
+    "<pre>": '<pre tabindex="0">',  # un contenu large se fait défiler
+}
 
 
-def construire(sortie, labos=None, demonstration=False):
+def construire(sortie, labos=None, page=None):
     """Écrit le site dans le dossier `sortie` et rend un bilan {pages, octets, secondes}.
 
-    `labos` : les noms de ceux à garder, tous par défaut. Lève `Refus` si Sphinx n'y arrive pas.
+    `labos` : les noms de ceux à garder, tous par défaut. `page` : le dossier d'une page publiée, qui devient la
+    démonstration du site. Lève `Refus` si Sphinx n'y arrive pas.
     """
     from sphinx.cmd.build import build_main
 
@@ -42,7 +52,7 @@ def construire(sortie, labos=None, demonstration=False):
     with remplacer(sortie) as dossier, tempfile.TemporaryDirectory() as provisoire:
         sources, doctrees = Path(provisoire, "sources"), Path(provisoire, "doctrees")
         sources.mkdir()
-        ecrire_sources(sources, labos, demonstration)
+        ecrire_sources(sources, labos, demonstration=page is not None)
         options = ["-q", "-b", "html", "-c", str(ICI), "-d", str(doctrees)]
         if build_main([*options, str(sources), str(dossier)]) != 0:
             raise Refus(
@@ -54,18 +64,20 @@ def construire(sortie, labos=None, demonstration=False):
         for inutile in (".buildinfo", "objects.inv"):
             (dossier / inutile).unlink(missing_ok=True)
         shutil.copytree(sources / "telecharger", dossier / "telecharger")
+        if page is not None:
+            shutil.copytree(page, dossier / "demonstration")
         pages = sorted(dossier.rglob("*.html"))
         for page in pages:
-            franciser(page)
+            mettre_au_point(page)
         bilan = {"pages": len(pages), "octets": taille(dossier)}
     return bilan | {"secondes": time.perf_counter() - debut}
 
 
-def franciser(page):
-    """Remplace, dans un fichier HTML, les textes anglais du thème."""
+def mettre_au_point(page):
+    """Remplace, dans un fichier HTML, les textes anglais du thème, et ajoute ce que demande l'accessibilité."""
     texte = page.read_text(encoding="utf-8")
-    for anglais, francais in EN_FRANCAIS.items():
-        texte = texte.replace(anglais, francais)
+    for avant, apres in (EN_FRANCAIS | ACCESSIBLE).items():
+        texte = texte.replace(avant, apres)
     page.write_text(texte, encoding="utf-8")
 
 

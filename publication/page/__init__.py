@@ -1,0 +1,1 @@
+"""Un réseau en une page : il répond dans le navigateur, sans serveur."""
