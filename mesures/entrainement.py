@@ -2,18 +2,19 @@
 
     python mesures/entrainement.py [étude …] [--graines 1 2 3] [--minutes 60]
 
-Études : « frontière » (jeu complet, mesuré sur le test), « augmentation », « taux », « taille » et « tri »
-(12 000 images, 12 époques, mesurées sur la validation), « départ » (50 000 images, même durée de calcul, petites
-images au début ou non, validation). Par défaut, toutes. Le code mesuré est celui des
-cellules de deux_convolutions.ipynb. Les résultats s'ajoutent à mesures/entrainement.csv ; une ligne déjà
-mesurée n'est pas refaite, si bien qu'une interruption ne coûte que l'entraînement en cours ; avec
-`--minutes`, plus aucun ne commence passé ce délai.
+Études : « frontière » (jeu complet, mesuré sur le test ; le réseau publié y laisse aussi ses trente époques dans
+mesures/surapprentissage.csv), « augmentation », « taux », « taille » et « tri » (12 000 images, 12 époques, mesurées
+sur la validation), « départ » (50 000 images, même durée de calcul, petites images au début ou non, validation).
+Par défaut, toutes. Le code mesuré est celui des cellules de deux_convolutions.ipynb et de frontiere.ipynb.
+Les résultats s'ajoutent à mesures/entrainement.csv ; une ligne déjà mesurée n'est pas refaite, si bien qu'une
+interruption ne coûte que l'entraînement en cours ; avec `--minutes`, plus aucun ne commence passé ce délai.
 
 Le jeu de test ne sert à aucun choix : les époques de nos réseaux ont été fixées sur la validation.
 """
 
 import argparse
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -24,31 +25,71 @@ import pandas as pd  # noqa: E402
 import reseaux  # noqa: E402
 from cellules import executer_cellules  # noqa: E402
 from resultats import ajouter_resultats, deja_mesure  # noqa: E402
+from sklearn.metrics import precision_recall_fscore_support  # noqa: E402
 
-CELLULES = (
-    *("imports", "parametres", "donnees", "reseau", "flux", "entrainer-publie"),
-    *("augmentations", "bruits", "enchainer", "cinq", "cycle", "entrainer-notre"),
-    *("orthogonaliser", "muon", "etape", "phases", "trier", "moyenner"),
+CELLULES = ("imports", "parametres", "donnees", "reseau", "augmentations", "bruits")
+FRONTIERE = (
+    *("imports", "parametres", "cinq", "augmentations", "effacer", "enchainer", "cycle", "phases"),
+    *("orthogonaliser", "muon", "etape", "choisir-images", "preparer-tri", "trier", "moyenner"),
 )
 IMAGES_PISTES, EPOQUES_PISTES, LARGEUR_PISTES = 12_000, 12, 16
 
 
+def flux(labo, X, y, lot, augmenter, graine):
+    """Lots mélangés à chaque époque : images déformées, étiquettes « un parmi dix »."""
+    tf = labo["tf"]
+    lots = tf.data.Dataset.from_tensor_slices((X, labo["keras"].utils.to_categorical(y, 10)))
+    lots = lots.shuffle(len(X), seed=graine).batch(lot)
+    if augmenter:
+        lots = lots.map(lambda x, y: (augmenter(x), y), num_parallel_calls=tf.data.AUTOTUNE)
+    return lots.prefetch(2)
+
+
+def entrainer(labo, reseau, X, y, epoques, augmenter, planifier, graine):
+    """La recette des pistes : AdamW, un taux planifié, étiquettes lissées de 5 %."""
+    keras = labo["keras"]
+    pas = -(-len(X) // labo["LOT_NOTRE"]) * epoques
+    reseau.compile(
+        keras.optimizers.AdamW(planifier(pas), weight_decay=0.05),
+        keras.losses.CategoricalCrossentropy(label_smoothing=0.05),
+    )
+    lots = flux(labo, X, y, labo["LOT_NOTRE"], augmenter, graine)
+    reseau.fit(lots, epochs=epoques, shuffle=False, verbose=0)
+
+
 def publies(labo, graine):
     """Les trois réseaux publiés, entraînés comme publié ; le deuxième garde sa meilleure époque."""
+    X, y = (labo[nom] for nom in ("X_apprentissage", "y_apprentissage"))
 
     def dix_epoques(reseau):
         reseau.compile("adam", "sparse_categorical_crossentropy")
-        X, y = (labo[nom][:48_000] for nom in ("X_apprentissage", "y_apprentissage"))
-        reseau.fit(X, y, batch_size=256, epochs=10, verbose=0)
+        reseau.fit(X[:48_000], y[:48_000], batch_size=256, epochs=10, verbose=0)
 
     def meilleure_epoque(reseau):
-        historique = labo["entrainer_publie"](reseau, 30, 0, graine)
-        precisions = historique.history["val_accuracy"]
-        return {"époque gardée": 1 + precisions.index(max(precisions)), "époques": len(precisions)}
+        keras = labo["keras"]
+        reseau.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        with tempfile.TemporaryDirectory() as dossier:
+            poids = f"{dossier}/meilleure.weights.h5"
+            garder = keras.callbacks.ModelCheckpoint(
+                poids, monitor="val_loss", save_best_only=True, save_weights_only=True
+            )
+            validation = (labo["X_validation"], labo["y_validation"])
+            h = reseau.fit(
+                X, y, 32, 30, 0, [garder], validation_data=validation, validation_batch_size=1000
+            ).history
+            reseau.load_weights(poids)
+        lignes = pd.DataFrame(h).round(4).assign(graine=graine, époque=range(1, 31))
+        ajouter_resultats(lignes, RESULTATS.with_name("surapprentissage.csv"))
+        return {"époque gardée": 1 + h["val_loss"].index(min(h["val_loss"])), "époques": 30}
 
     return {
         "1 conv (publié)": (reseaux.une_convolution, dix_epoques, 48_000, 10),
-        "2 conv + 2 FC (publié)": (labo["creer_deux_convolutions"], meilleure_epoque, 50_000, None),
+        "2 conv + 2 FC (publié), 30 époques": (
+            labo["creer_deux_convolutions"],
+            meilleure_epoque,
+            50_000,
+            30,
+        ),
         "4 conv (publié)": (reseaux.quatre_convolutions, dix_epoques, 48_000, 10),
     }
 
@@ -66,9 +107,11 @@ def notres(labo, graine):
     def entrainer(pas):
         return en_triant(labo, labo["X"], labo["y"], pas, graine)
 
-    cinq, court, long = (labo[n] for n in ("cinq_convolutions", "PAS_NOTRES", "PAS_LONGS"))
+    cinq = labo["cinq_convolutions"]
     six = lambda: cinq(de_plus=1)  # noqa: E731
-    essais = {f"6 conv, {pas} lots": (six, entrainer(pas), 60_000, None) for pas in (court, long)}
+    essais = {
+        f"6 conv, {pas} lots": (six, entrainer(pas), 60_000, None) for pas in (2_000, 5_100, 12_400)
+    }
     return {"5 conv, 6200 lots": (cinq, entrainer(6_200), 60_000, None)} | essais
 
 
@@ -90,8 +133,8 @@ def pistes(labo, etude, graine):
     X, y = (labo[nom][:IMAGES_PISTES] for nom in ("X_apprentissage", "y_apprentissage"))
 
     def avec(augmenter=labo["retourner"], planifier=labo["un_cycle"]):
-        return lambda reseau: labo["entrainer"](
-            reseau, X, y, EPOQUES_PISTES, augmenter, planifier, graine
+        return lambda reseau: entrainer(
+            labo, reseau, X, y, EPOQUES_PISTES, augmenter, planifier, graine
         )
 
     if etude == "augmentation":
@@ -142,7 +185,7 @@ def evaluer(labo, reseau, etude):
     }
     if etude == "frontière":
         justes[f"{jeu}, 10 passages"] = (labo["predire"](reseau, X, 10).argmax(axis=1) == y).mean()
-        precision, rappel, f1, _ = labo["precision_recall_fscore_support"](
+        precision, rappel, f1, _ = precision_recall_fscore_support(
             y, probabilites.argmax(axis=1), average="macro"
         )
         justes |= {"precision macro": precision, "rappel macro": rappel, "F1 macro": f1}
@@ -151,7 +194,7 @@ def evaluer(labo, reseau, etude):
 
 def mesurer(etudes, graines, minutes):
     labo = executer_cellules("deux_convolutions.ipynb", CELLULES)
-    labo["PATIENCE"] = 8  # époques ; le labo, lui, s'arrête plus tôt, pour sa durée
+    labo = executer_cellules("frontiere.ipynb", FRONTIERE, labo)
     limite = time.monotonic() + 60 * minutes
     for graine in graines:
         for etude in etudes:

@@ -120,6 +120,8 @@ def ecrire_modeles(dossier):
         charger_modele,
         sauvegarder_modele,
     )
+
+    sys.path[:] = [x for x in sys.path if Path(x) != ICI]  # sinon, « service » serait ce fichier
     from service.exporter import exporter_modele
 
     couches = [layers.Input((64, 64, 3)), layers.Rescaling(2.0, offset=-1.0)]  # labo 4

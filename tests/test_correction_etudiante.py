@@ -481,7 +481,7 @@ IMAGES = np.zeros((500, 28, 28, 1), "float32")
 IMAGES[:, :, :14] = CLARTES[:, None, None, None]
 VALIDATION = {
     "X_validation": IMAGES, "y_validation": np.arange(500) // 50,
-    "publie": lambda x, training: np.eye(10)[np.rint(x.mean(axis=(1, 2, 3)) * 40).astype(int).clip(0, 9)],
+    "reseau": lambda x, training: np.eye(10)[np.rint(x.mean(axis=(1, 2, 3)) * 40).astype(int).clip(0, 9)],
 }  # fmt: skip
 
 

@@ -3,10 +3,12 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ import pytest
 import labo
 from echelle import entrainer, lanceur, preparer
 from outils import cache, dessins, hm, jeux
+from outils.fichiers import Refus
 
 RACINE = Path(labo.__file__).parent
 LABOS = RACINE / "analyse_image"
@@ -227,12 +230,14 @@ def commandes(tmp_path_factory, donnees):
         "python3": f'exec "{sys.executable}" "$@" {petit}',
         "scontrol": "echo 127.0.0.1; echo autre-machine",
         # Une tâche par rang ; la première qui échoue arrête les autres.
-        "srun": '[ "$1" = --kill-on-bad-exit=1 ] && shift\n'
+        "srun": '[ "$1" = --cpus-per-task=8 ] && [ "$2" = --kill-on-bad-exit=1 ] && shift 2 || exit 1\n'
         "for rang in $(seq 0 $((SLURM_NTASKS - 1))); do\n"
         '    SLURM_PROCID=$rang SLURM_LOCALID=0 "$@" &\n'
         "done\n"
         "for _ in $(seq $SLURM_NTASKS); do wait -n || { kill $(jobs -p); exit 1; }; done",
     }
+    (bin / "bin").mkdir()
+    (bin / "bin" / "activate").write_text("")  # celui d'un environnement déjà actif
     for nom, corps in ecrire.items():
         (bin / nom).write_text(f"#!/usr/bin/env bash\n{corps}\n")
         (bin / nom).chmod(0o755)
@@ -240,6 +245,8 @@ def commandes(tmp_path_factory, donnees):
         **os.environ,
         "PATH": f"{bin}:{os.environ['PATH']}",
         "DONNEES": str(donnees),
+        "ENVIRONNEMENT": str(bin),
+        "SLURM_CPUS_PER_TASK": "8",
         "JAX_PLATFORMS": "cpu",
         # Ce qu'un test a fait compiler sert aux autres, comme chez le lanceur.
         "JAX_COMPILATION_CACHE_DIR": str(donnees.parent / "journaux" / "compilation"),
@@ -337,9 +344,7 @@ def test_un_ouvrier_tue_au_milieu_tous_reprennent_au_meme_resultat(
     assert 1 <= bilan["reprise_apres"] < EPOQUES
     sortie_deux, bilan_deux = deux
     # Sur une même machine, ce sont les mêmes opérations, dans le même ordre.
-    assert bilan["pertes"] == pytest.approx(
-        bilan_deux["pertes"][bilan["reprise_apres"] :], rel=1e-6
-    )
+    assert bilan["pertes"] == pytest.approx(bilan_deux["pertes"], rel=1e-6)
     (poids, probabilites), (attendus, attendues) = map(predire, (tmp_path, sortie_deux))
     for trouve, attendu in zip(poids, attendus, strict=True):
         np.testing.assert_allclose(trouve, attendu, rtol=0, atol=1e-6)
@@ -371,7 +376,18 @@ def test_un_entrainement_fini_se_relit_et_se_reprend_sans_rien_refaire(seul, pre
     avant, apres = ((seul / nom / entrainer.REPRISE).read_bytes() for nom in ("seul-avant", "seul"))
     assert avant == apres
     bilan = bilan_de(seul / "seul")
-    assert bilan["reprise_apres"] == EPOQUES and bilan["pertes"] == []
+    assert bilan["reprise_apres"] == EPOQUES and len(bilan["pertes"]) == EPOQUES
+
+
+@pytest.mark.parametrize("part", [0, 0.3, 0.9])
+def test_un_point_de_reprise_tronque_se_dit(tmp_path, part):
+    chemin = tmp_path / entrainer.REPRISE
+    np.savez(chemin, poids=np.arange(5000.0))
+    octets = chemin.read_bytes()
+    chemin.write_bytes(octets[: int(part * len(octets))])
+    reseau = SimpleNamespace(variables=[], optimizer=SimpleNamespace(variables=[]))
+    with pytest.raises(Refus, match="tronqué(.|\n)*Remède"):
+        entrainer.reprendre(reseau, chemin)
 
 
 # --- Les fichiers à soumettre -----------------------------------------------------------------
@@ -388,7 +404,7 @@ def test_les_trois_fichiers_lancent_le_meme_programme_avec_les_memes_options(
     commandes, tmp_path, monkeypatch
 ):
     yaml = pytest.importorskip("yaml")
-    service, travail = yaml.safe_load_all(
+    volume, service, travail = yaml.safe_load_all(
         (LABOS / "echelle" / "kubernetes.yaml").read_text(encoding="utf-8")
     )
     ouvrier = travail["spec"]["template"]["spec"]["containers"][0]
@@ -417,6 +433,14 @@ def test_les_trois_fichiers_lancent_le_meme_programme_avec_les_memes_options(
     assert service["metadata"]["name"] == sous_domaine and service["spec"]["clusterIP"] == "None"
     assert service["spec"]["selector"] == {"job-name": nom}
     assert lus["kubernetes"]["coordinateur"].split(":")[0] == f"{nom}-0.{sous_domaine}"
+    pod = spec["template"]["spec"]
+    assert pod["volumes"][0]["persistentVolumeClaim"]["claimName"] == volume["metadata"]["name"]
+    assert spec["activeDeadlineSeconds"] and spec["ttlSecondsAfterFinished"]
+    # L'image que construit echelle/Dockerfile a le dépôt à cet endroit, et cet utilisateur.
+    dockerfile = (LABOS / "echelle" / "Dockerfile").read_text(encoding="utf-8")
+    assert f"-t {ouvrier['image']} " in dockerfile
+    assert f"USER {pod['securityContext']['runAsUser']}" in dockerfile
+    assert ouvrier["workingDir"] == re.search(r"WORKDIR (\S+)", dockerfile)[1] + "/analyse_image"
     monkeypatch.setenv("JOB_COMPLETION_INDEX", "1")
     assert entrainer.analyseur().parse_args(lances["kubernetes"][2:]).rang == 1
 

@@ -23,7 +23,7 @@ def chemin(monkeypatch):
     [
         ("labo1", "classification", ["CELLULES"]),
         ("entrainement", "deux_convolutions", ["CELLULES"]),
-        ("recherche", "deux_convolutions", ["CELLULES"]),
+        ("entrainement", "frontiere", ["FRONTIERE"]),
         ("trois_categories", "trois_categories", ["CELLULES"]),
         ("transfert", "transfer_learning", ["CHIENS", "AFFINAGE"]),
     ],

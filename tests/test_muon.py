@@ -1,4 +1,4 @@
-"""L'optimiseur Muon, tel que l'écrivent les cellules du labo 3."""
+"""L'optimiseur Muon, tel que l'écrivent les cellules de la frontière (labo 3)."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 from extraits import executer_cellules
 from keras import layers, ops
 
-LABO = executer_cellules("deux_convolutions", "orthogonaliser", "muon", keras=keras, np=np, ops=ops)
+LABO = executer_cellules("frontiere", "orthogonaliser", "muon", keras=keras, np=np, ops=ops)
 Muon, orthogonaliser = LABO["Muon"], LABO["orthogonaliser"]
 
 

@@ -145,7 +145,7 @@ def test_memes_reponses_qu_en_python(onglet):
 
 
 def test_memes_couleurs_qu_en_python(onglet, tmp_path):
-    photos = PHOTOS[:20]
+    photos = PHOTOS[:10]
     attendues = np.array([preparation.couleurs_carrees(photo, 64) for photo in photos], int)
     obtenues = onglet.evaluate(
         """async (n) => {
@@ -191,24 +191,22 @@ def image_annoncee(largeur, hauteur):
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + entete + somme
 
 
-@pytest.mark.parametrize(
-    "octets, phrase",
-    [
-        (b"Bonjour, je suis un texte.", "n'est pas une image JPEG, PNG, WebP ou GIF"),
-        (image_annoncee(20_000, 10_000), "a 200 millions de pixels"),
-        (image_annoncee(4, 4), "trop petite"),
-        (image_annoncee(3000, 20), "filiforme"),
-        (PANTALON.read_bytes()[:3], "n'est pas une image"),
-        (image_annoncee(400, 400), "tronquée ou abîmée"),
-        (b"", "n'est pas une image"),
-    ],
-    ids=["texte", "200 Mpx", "petite", "filiforme", "en-tete coupe", "tronquee", "vide"],
-)
-def test_un_mauvais_fichier_a_sa_phrase(onglet, octets, phrase):
-    fichier = {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": octets}
-    onglet.locator("#fichier").set_input_files(fichier)
-    onglet.get_by_role("alert").filter(has_text=phrase).wait_for()
-    assert onglet.locator("#resultat").is_hidden()
+MAUVAIS = [
+    (b"Bonjour, je suis un texte.", "n'est pas une image JPEG, PNG, WebP ou GIF"),
+    (image_annoncee(20_000, 10_000), "a 200 millions de pixels"),
+    (image_annoncee(4, 4), "trop petite (4 × 4 pixels)"),
+    (image_annoncee(3000, 20), "filiforme"),
+    (image_annoncee(400, 400), "tronquée ou abîmée"),
+    (PANTALON.read_bytes()[:3], "n'est pas une image"),
+]
+
+
+def test_un_mauvais_fichier_a_sa_phrase(onglet):
+    for octets, phrase in MAUVAIS:
+        fichier = {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": octets}
+        onglet.locator("#fichier").set_input_files(fichier)
+        onglet.get_by_role("alert").filter(has_text=phrase).wait_for()
+        assert onglet.locator("#resultat").is_hidden()
 
 
 def test_un_fichier_trop_lourd_a_sa_phrase(onglet):

@@ -17,6 +17,8 @@ import argparse
 import json
 import os
 import time
+import zipfile
+import zlib
 from functools import reduce
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from outils.cache import lire_cache
 from outils.fichiers import Refus, ecriture_atomique, nom_court
 
 REPRISE, POIDS, BILAN = "reprise.npz", "modele.weights.h5", "bilan.json"
+PERTES = "pertes"  # celles de toutes les époques, dans le point de reprise
 RANGS = ("SLURM_PROCID", "JOB_COMPLETION_INDEX")  # écrits par Slurm et par Kubernetes
 
 
@@ -164,21 +167,26 @@ def etat(reseau):
 
 
 def reprendre(reseau, chemin):
-    """Remet le réseau et son optimiseur dans l'état du point de reprise, s'il existe."""
+    """Remet le réseau et son optimiseur dans l'état du point de reprise, s'il existe ; rend les pertes déjà connues."""
     if not chemin.is_file():
-        return
-    with np.load(chemin, allow_pickle=False) as lu:
-        variables = reseau.variables + reseau.optimizer.variables
-        formes = [valeur.shape for valeur in lu.values()]
-        if formes != [tuple(v.shape) for v in variables]:
-            raise Refus(
-                f"« {nom_court(chemin)} » n'est pas le point de reprise de ce réseau.",
-                f"{len(formes)} tableaux, d'autres tailles",
-                f"{len(variables)} tableaux, de la taille de ses variables",
-                "donnez une autre --sortie, ou effacez ce fichier pour repartir de zéro",
-            )
-        for variable, valeur in zip(variables, lu.values(), strict=True):
-            variable.assign(valeur)
+        return []
+    remede = "donnez une autre --sortie, ou effacez ce fichier pour repartir de zéro"
+    variables = reseau.variables + reseau.optimizer.variables
+    attendu = f"{len(variables)} tableaux, de la taille de ses variables"
+    try:
+        with np.load(chemin, allow_pickle=False) as lu:
+            valeurs = dict(lu)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as erreur:
+        sujet = f"« {nom_court(chemin)} » est tronqué ou abîmé."
+        raise Refus(sujet, str(erreur), attendu, remede) from None
+    pertes = valeurs.pop(PERTES, [])  # absentes d'un point de reprise d'avant
+    formes = [valeur.shape for valeur in valeurs.values()]
+    if formes != [tuple(v.shape) for v in variables]:
+        sujet = f"« {nom_court(chemin)} » n'est pas le point de reprise de ce réseau."
+        raise Refus(sujet, f"{len(formes)} tableaux, d'autres tailles", attendu, remede)
+    for variable, valeur in zip(variables, valeurs.values(), strict=True):
+        variable.assign(valeur)
+    return [float(perte) for perte in pertes]
 
 
 def entrainer(choix):
@@ -208,10 +216,10 @@ def entrainer(choix):
     compiler(reseau, choix, pas)
     sortie = Path(choix.sortie)
     sortie.mkdir(parents=True, exist_ok=True)
-    reprendre(reseau, sortie / REPRISE)
+    pertes = reprendre(reseau, sortie / REPRISE)
     faites = int(reseau.optimizer.iterations) // pas
 
-    durees, cpu, pertes = [], [], []
+    durees, cpu = [], []
 
     class Suivi(keras.callbacks.Callback):
         def on_epoch_begin(self, epoque, logs=None):
@@ -223,7 +231,7 @@ def entrainer(choix):
             pertes.append(logs["loss"])
             if rang == 0:
                 with ecriture_atomique(sortie / REPRISE) as provisoire:
-                    np.savez(provisoire, **etat(reseau))
+                    np.savez(provisoire, **etat(reseau), **{PERTES: pertes})
                 print(
                     f"époque {epoque + 1}/{choix.epoques} · erreur {logs['loss']:.4f}", flush=True
                 )
@@ -250,7 +258,7 @@ def entrainer(choix):
         "pas": pas,
         "lot": choix.lot,
         "parametres": reseau.count_params(),
-        "pertes": pertes,
+        "pertes": pertes,  # de toutes les époques ; les durées, de celles d'après la reprise
         "secondes_par_epoque": durees,
         "secondes_cpu_par_epoque": cpu,  # de cet ouvrier, tous ses fils ensemble
         "secondes": time.perf_counter() - debut,

@@ -62,12 +62,12 @@ def labo3_q3(noms):
         raise Faux(f"{changees.mean():.0%} des images changent ; attendu : au moins une sur cinq.")
     vraies = np.asarray(noms["y_validation"][:500])
     avant, apres = (
-        float((np.asarray(noms["publie"](x, training=False)).argmax(axis=1) == vraies).mean())
+        float((np.asarray(noms["reseau"](x, training=False)).argmax(axis=1) == vraies).mean())
         for x in (images, sortie)
     )
     if apres < avant / 2:
         raise Faux(
-            f"le réseau publié ne reconnaît plus que {apres:.0%} des images (avant : {avant:.0%}) ; déformez moins : "
+            f"le réseau entraîné ne reconnaît plus que {apres:.0%} des images (avant : {avant:.0%}) ; déformez moins : "
             "une image augmentée doit rester reconnaissable."
         )
     return f"{changees.mean():.0%} des images changent, {apres:.0%} restent reconnues ({avant:.0%} avant)."
