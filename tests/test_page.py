@@ -119,7 +119,7 @@ def test_service_qui_refuse(page, autre):
     assert page(f"{autre}/refus").error[0].value == "Service saturé."
 
 
-@pytest.mark.parametrize("nom", AUTRES.keys() - {"refus"})
+@pytest.mark.parametrize("nom", sorted(AUTRES.keys() - {"refus"}))
 def test_adresse_qui_n_est_pas_celle_du_service(page, autre, nom):
     assert "n'est pas notre service" in page(f"{autre}/{nom}").error[0].value
 
