@@ -168,7 +168,7 @@ def photo(chemin, graine=0):
     from outils import dessins
 
     chemin.parent.mkdir(parents=True, exist_ok=True)
-    dessins.dessiner_photo(1, 96, graine=1000 + graine).save(chemin)
+    dessins.dessiner_photo(1, 320, graine=1000 + graine).save(chemin)
 
 
 def remise(dossier, classification=None, test=None, modele=True, image=True, graine=0):

@@ -414,7 +414,11 @@ def test_des_envois_en_panne_ne_genent_personne(service):
     async def tous():
         grandes = [asyncio.create_task(en_panne(7_900_000)) for _ in range(4)]
         petites = [asyncio.create_task(en_panne(1000)) for _ in range(100)]
-        await asyncio.sleep(2)  # après une seconde sans rien envoyer, on peut céder sa place
+        # Après une seconde sans rien envoyer, on peut céder sa place : le temps que tous en soient là.
+        for _ in range(20):
+            await asyncio.sleep(1)
+            if (await asyncio.to_thread(service.envoyer, PLEINE)).status_code == 200:
+                break
         servies = [await asyncio.to_thread(service.envoyer, PLEINE) for _ in range(5)]
         encore = sum(not panne.done() for panne in petites)
         return servies, encore, await asyncio.gather(*grandes, *petites)
