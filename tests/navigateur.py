@@ -13,14 +13,16 @@ NAVIGATEUR = next((chemin for nom in NOMS if (chemin := shutil.which(nom))), Non
 
 
 @contextmanager
-def ouvrir_navigateur():
+def ouvrir_navigateur(*options):
     """Le navigateur (playwright), fermé à la fin ; le test est sauté s'il n'y en a pas."""
     if NAVIGATEUR is None:
         pytest.skip("ni Chromium ni Chrome sur cette machine (Debian : apt install chromium)")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        navigateur = playwright.chromium.launch(executable_path=NAVIGATEUR, args=["--no-sandbox"])
+        navigateur = playwright.chromium.launch(
+            executable_path=NAVIGATEUR, args=["--no-sandbox", *options]
+        )
         yield navigateur
         navigateur.close()
 

@@ -7,13 +7,13 @@ tests-là sont sautés. Rien n'est téléchargé.
 import http.server
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
+from navigateur import ouvrir_navigateur
 from serveurs import arreter, attendre, demarrer, port_libre
 from streamlit.testing.v1 import AppTest
 
@@ -22,8 +22,6 @@ from outils.fichiers import RACINE
 
 PAGE = RACINE / "analyse_image" / "service" / "page.py"
 PHOTO = RACINE / "images" / "pantalon.jpg"
-NAVIGATEURS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
-NAVIGATEUR = next((chemin for nom in NAVIGATEURS if (chemin := shutil.which(nom))), None)
 
 
 @pytest.fixture(scope="module")
@@ -148,21 +146,13 @@ def serveur_de_page(tmp_path_factory):
 
 @pytest.fixture
 def onglet(serveur_de_page):
-    if NAVIGATEUR is None:
-        pytest.skip("ni Chromium ni Chrome sur cette machine (Debian : apt install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        fausse_camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
-        navigateur = playwright.chromium.launch(
-            executable_path=NAVIGATEUR, args=["--no-sandbox", *fausse_camera]
-        )
+    fausse_camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    with ouvrir_navigateur(*fausse_camera) as navigateur:
         onglet = navigateur.new_page(locale="fr-FR", viewport={"width": 1280, "height": 900})
         onglet.set_default_timeout(120_000)
         onglet.goto(serveur_de_page[0])
         onglet.get_by_role("heading", name="Quel vêtement est-ce ?").wait_for()
         yield onglet
-        navigateur.close()
 
 
 def choisir(onglet, photo):

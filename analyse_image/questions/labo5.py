@@ -2,19 +2,19 @@
 
 import numpy as np
 
-from questions.labo4 import _manifeste
-from questions.reponses import Faux, question, verifier_tableau
-
-
-def _exemple(**effectifs):
-    """Un manifeste de ces effectifs : colonnes path et class."""
-    classes = np.repeat(list(effectifs), list(effectifs.values()))
-    return _manifeste(**{"path": [f"{i:02d}.jpg" for i in range(len(classes))], "class": classes})
+from questions.reponses import (
+    GRAINES,
+    Faux,
+    manifeste_de,
+    question,
+    verifier_tableau,
+    verifier_tirage,
+)
 
 
 @question("labo5-q1")
 def labo5_q1(noms):
-    manifeste = _exemple(Shoes=6, Fun=2, Accessories=5, Bags=3)
+    manifeste = manifeste_de(Shoes=6, Fun=2, Accessories=5, Bags=3)
     avant = manifeste.copy()
     trouve = noms["fusionner"](manifeste, 3)
     if not manifeste.equals(avant):
@@ -31,19 +31,10 @@ def labo5_q1(noms):
 
 @question("labo5-q2")
 def labo5_q2(noms):
-    manifeste = _exemple(Shoes=12, Fun=2, Bags=5)
-    reduire = noms["sous_echantillonner"]
-    tirages = [reduire(manifeste, 5, graine=graine) for graine in (1, 1, 2)]
-    comptes = tirages[0]["class"].value_counts().to_dict()
-    if comptes != {"Shoes": 5, "Bags": 5, "Fun": 2}:
-        raise Faux(f"Shoes 12, Bags 5, Fun 2, maximum 5 : {comptes} ; attendu : 5, 5 et 2.")
-    chemins = [sorted(tirage["path"]) for tirage in tirages]
-    if len(set(chemins[0])) < 12:
-        raise Faux("une ligne est tirée deux fois ; attendu : un tirage sans remise.")
-    if chemins[0] != chemins[1]:
-        raise Faux("deux tirages de même graine diffèrent : donnez la graine au tirage.")
-    if chemins[0] == chemins[2]:
-        raise Faux("la graine ne change rien ; attendu : un tirage au sort, pas les premières.")
+    manifeste, reduire = manifeste_de(Shoes=12, Fun=2, Bags=5), noms["sous_echantillonner"]
+    tirages = [reduire(manifeste, 5, graine=graine) for graine in GRAINES]
+    annonce = "Shoes 12, Bags 5, Fun 2, maximum 5 : {} ; attendu : 5, 5 et 2."
+    verifier_tirage(tirages, {"Shoes": 5, "Bags": 5, "Fun": 2}, annonce)
     return "au plus le maximum, tiré au sort ; les petites classes restent entières."
 
 

@@ -55,3 +55,33 @@ def verifier_tableau(nom, valeur, forme=None, bornes=None, type_=None):
                 f"{nom} va de {bas:.4g} à {haut:.4g} ; attendu : des valeurs dans [{bornes[0]}, {bornes[1]}]."
             )
     return tableau
+
+
+def manifeste(**colonnes):
+    """Un petit manifeste (DataFrame) pour essayer la fonction d'un étudiant."""
+    import pandas as pd  # le notebook qui pose la question l'a déjà importé
+
+    return pd.DataFrame(colonnes)
+
+
+def manifeste_de(**effectifs):
+    """Un manifeste de ces effectifs : colonnes path et class."""
+    classes = np.repeat(list(effectifs), list(effectifs.values()))
+    return manifeste(**{"path": [f"{i:02d}.jpg" for i in range(len(classes))], "class": classes})
+
+
+GRAINES = (1, 1, 2)
+
+
+def verifier_tirage(tirages, attendus, annonce):
+    """Lève `Faux` si ces tirages, de graines `GRAINES`, n'ont pas ces effectifs ou n'en suivent pas la graine."""
+    comptes = tirages[0]["class"].value_counts().to_dict()
+    if comptes != attendus:
+        raise Faux(annonce.format(comptes))
+    chemins = [sorted(tirage["path"]) for tirage in tirages]
+    if len(set(chemins[0])) < sum(attendus.values()):
+        raise Faux("une ligne est tirée deux fois ; attendu : un tirage sans remise.")
+    if chemins[0] != chemins[1]:
+        raise Faux("deux tirages de même graine diffèrent : donnez la graine au tirage.")
+    if chemins[0] == chemins[2]:
+        raise Faux("la graine ne change rien ; attendu : un tirage au sort, pas les premières.")
