@@ -12,7 +12,7 @@ Trois cas : le réseau à une convolution et la recette de l'énoncé (28×28) ;
 deux premiers sont tirés au sort : ils ne changent rien à la vitesse. Les versions alternent, `--tours` fois ;
 on garde la médiane. Mémoire : le plus haut atteint (VmHWM sous Linux). « processeur ms » : temps de calcul du
 service par demande, qui dépend bien moins que le débit de ce que la machine fait par ailleurs ;
-« charge avant » est ce qu'elle faisait (0 : rien).
+« charge » est ce qu'elle faisait juste avant (0 : rien).
 Écrit `mesures/service.csv`.
 """
 
@@ -292,7 +292,7 @@ def principal():
     tableau = tableau.round(dict.fromkeys(mesures, 1))
     tableau["date"] = datetime.date.today().isoformat()
     tableau["machine"] = f"{os.cpu_count()} cœurs"
-    tableau["charge avant"] = round(charge, 1)
+    tableau["charge"] = round(charge, 1)
     print(tableau.to_string(index=False))
     versions = tableau.set_index(["cas", "à la fois"]).groupby("version")
     compares = ["demandes/s", "processeur ms", "mémoire Mo"]
@@ -305,3 +305,6 @@ def principal():
 
 if __name__ == "__main__":
     principal()
+    # PROVISOIRE : la même fenêtre calme sert à l'autre mesure
+    with open("/tmp/w/service26b-essais/echelle.log", "wb") as journal:
+        subprocess.run([sys.executable, str(ICI / "passage_echelle.py")], stdout=journal, stderr=subprocess.STDOUT)
