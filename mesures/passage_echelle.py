@@ -54,7 +54,7 @@ def mesurer_preparation(dossier, photos):
     with ThreadPoolExecutor() as fils:
         list(fils.map(agrandir, [source for source, _ in photos[:GRANDES]], chemins))
     lignes = [(f"{i}-{fois}", chemin) for i, chemin in enumerate(chemins) for fois in range(FOIS)]
-    manifeste = pd.DataFrame(lignes, columns=["id", "path"])
+    manifeste = pd.DataFrame(lignes, columns=["id", "chemin"])
     secondes = {1: [], 2: []}
     for passage in range(3):
         for n, durees in secondes.items():

@@ -54,12 +54,12 @@ def creer_reseau(cote, classes, filtres=(32, 64), neurones=(480, 128), abandon=0
 
 
 def lire_etiquettes(manifeste, jeu="train"):
-    """Rend (classes triées, {id: numéro de classe}) du manifeste CSV (colonnes id, class, split)."""
+    """Rend (classes triées, {id: numéro de classe}) du manifeste CSV (colonnes id, classe, jeu)."""
     with open(manifeste, encoding="utf-8", newline="") as fichier:
         lignes = list(csv.DictReader(fichier))
-    classes = sorted({ligne["class"] for ligne in lignes})
-    retenues = [ligne for ligne in lignes if ligne["split"] == jeu]
-    return classes, {ligne["id"]: classes.index(ligne["class"]) for ligne in retenues}
+    classes = sorted({ligne["classe"] for ligne in lignes})
+    retenues = [ligne for ligne in lignes if ligne["jeu"] == jeu]
+    return classes, {ligne["id"]: classes.index(ligne["classe"]) for ligne in retenues}
 
 
 def ma_part(lot, ouvriers, rang):
@@ -268,7 +268,7 @@ def analyseur():
     """Les options du programme : les mêmes ici, sous Slurm et sous Kubernetes."""
     analyse = argparse.ArgumentParser("python -m echelle.entrainer")
     analyse.add_argument("--cache", required=True, help="dossier écrit par ecrire_cache")
-    analyse.add_argument("--manifeste", required=True, help="CSV : id, class, split")
+    analyse.add_argument("--manifeste", required=True, help="CSV : id, classe, jeu")
     analyse.add_argument("--sortie", required=True, help="dossier que tous les ouvriers voient")
     analyse.add_argument("--epoques", type=int, default=4)
     analyse.add_argument("--lot", type=int, default=64, help="photos par pas, tous ouvriers réunis")

@@ -28,7 +28,7 @@ def preparer(dossier, sortie, executer=None, cote=28, par_fragment=500):
     """
     manifeste, _ = hm.manifeste_hm(dossier)
     # Les couleurs d'un même modèle vont du même côté.
-    manifeste = catalogue.repartir(hm.fusionner_rares(manifeste), groupe="product")
+    manifeste = catalogue.repartir(hm.fusionner_rares(manifeste), groupe="produit")
     with ecriture_atomique(Path(sortie) / "photos.csv") as provisoire:
         manifeste.to_csv(provisoire, index=False, lineterminator="\n")
     bilan = cache.ecrire_cache(

@@ -83,7 +83,7 @@ def ecrire_fragment(fragment, lignes, cote, fils=2):
 
 def _lignes_triees(manifeste):
     """Les (id, chemin) du manifeste, dans l'ordre du cache ; lève `ValueError` si un id est en double."""
-    lignes = manifeste[["id", "path"]].astype(str).sort_values("id")
+    lignes = manifeste[["id", "chemin"]].astype(str).sort_values("id")
     doubles = lignes.loc[lignes["id"].duplicated(), "id"]
     if len(doubles):
         raise ValueError(
@@ -108,7 +108,7 @@ def _poser_plan(dossier, plan):
 
 
 def ecrire_cache(manifeste, dossier, cote=180, par_fragment=1_000, executer=None):
-    """Écrit dans `dossier` le cache des photos du manifeste (colonnes `id`, uniques, et `path`) ; rend son bilan.
+    """Écrit dans `dossier` le cache des photos du manifeste (colonnes `id`, uniques, et `chemin`) ; rend son bilan.
 
     Bilan (dict) : `photos` écrites, `illisibles` (liste de [id, raison], sautées), `octets`, `fragments`,
     `repris` (fragments trouvés déjà faits). Le résultat ne dépend ni de l'ordre du manifeste ni des
@@ -177,8 +177,8 @@ class Photos:
         """Rend (photos uint8 (n, cote, cote, 3), étiquettes (n,)) de ces numéros de ligne."""
         lignes = self.lignes[numeros]
         photos = np.empty((len(lignes), *self.fragments[0].shape[1:]), "uint8")
-        for place, (fragment, rang, _) in zip(photos, lignes, strict=True):
-            place[:] = self.fragments[fragment][rang]
+        for place, (fragment, rang, _) in enumerate(lignes.tolist()):
+            photos[place] = self.fragments[fragment][rang]
         return photos, lignes[:, 2]
 
 
@@ -191,7 +191,8 @@ def trouver(dossier, etiquettes):
         raise KeyError(f"{inconnus[0]} n'est pas dans ce cache : il vient d'un autre manifeste.")
     places = [(places[str(i)], int(y)) for i, y in etiquettes.items()]
     lignes = [(*place, y) for place, y in places if isinstance(place, tuple)]
-    return Photos(fragments, np.array(lignes, "int64").reshape(-1, 3))
+    # `asarray` : les mêmes octets du disque, sans ce que coûte `memmap` à chaque photo.
+    return Photos([*map(np.asarray, fragments)], np.array(lignes, "int64").reshape(-1, 3))
 
 
 def lire_cache(dossier, etiquettes, melanger=False, graine=13, lot=None):
@@ -214,11 +215,12 @@ def lire_cache(dossier, etiquettes, melanger=False, graine=13, lot=None):
     suite = tf.data.Dataset.range(len(photos.lignes))
     if melanger:  # des numéros, pas des photos : tout se mélange
         suite = suite.shuffle(len(photos.lignes), graine)
-    suite = suite.batch(lot or 64).map(lire, num_parallel_calls=tf.data.AUTOTUNE)
+    suite = suite.batch(lot or 64)
+    suite = suite.map(lire, num_parallel_calls=2)  # à plus, Python attend : il n'a qu'un fil
     if not lot:
         suite = suite.unbatch()
         suite = suite.apply(tf.data.experimental.assert_cardinality(len(photos.lignes)))
-    return suite.prefetch(tf.data.AUTOTUNE)
+    return suite.prefetch(2)
 
 
 def charger_cache(dossier, identifiants):
