@@ -3,7 +3,7 @@
     python mesures/passage_echelle.py [--etudes preparation vitesse]
 
 De vraies photos : celles du labo 4 (CC0), rangées comme le catalogue H&M.
-- preparation : 120 d'entre elles agrandies à deux millions de pixels (comme `mesures/hm.py`), cinq fois chacune,
+- preparation : 120 d'entre elles agrandies à deux millions de pixels, cinq fois chacune,
   réduites à 180×180 par un processus, puis par deux, déjà démarrés. Le meilleur de trois passages, qui alternent.
 - vitesse : le réseau du labo 3 (28×28), par un ouvrier tenu sur un cœur (`taskset`), puis par deux, un cœur chacun,
   à trois tailles de lot. La meilleure époque de deux passages, sans la première, où XLA compile.
@@ -27,7 +27,7 @@ os.environ.update(KERAS_BACKEND="jax", TQDM_DISABLE="1", TF_CPP_MIN_LOG_LEVEL="3
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
-from hm import agrandir  # noqa: E402
+from PIL import Image  # noqa: E402
 from resultats import ajouter_resultats  # noqa: E402
 
 from echelle import entrainer, lanceur, preparer  # noqa: E402
@@ -49,7 +49,13 @@ def coeurs_secondes():
     return np.array([utilisees, nous.ru_utime + nous.ru_stime])
 
 
+def agrandir(source, cible):
+    with Image.open(source) as photo:
+        photo.convert("RGB").resize((1166, 1750)).save(cible, quality=95)
+
+
 def mesurer_preparation(dossier, photos):
+    (dossier / "grandes").mkdir()
     chemins = [dossier / "grandes" / f"{i}.jpg" for i in range(GRANDES)]
     with ThreadPoolExecutor() as fils:
         list(fils.map(agrandir, [source for source, _ in photos[:GRANDES]], chemins))

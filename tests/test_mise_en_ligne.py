@@ -295,7 +295,9 @@ def test_la_commande_du_procfile_marche_dans_un_environnement_neuf(dossier, tmp_
 
 def test_le_dockerfile_lance_la_commande_du_procfile(dossier):
     procfile = (dossier / "Procfile").read_text("utf-8").strip().removeprefix("web: ")
-    assert f"exec {procfile}" in (dossier / "Dockerfile").read_text("utf-8")
+    fichier = (dossier / "Dockerfile").read_text("utf-8")
+    assert f"exec {procfile}" in fichier
+    assert re.search(r"^FROM python:\d+\.\d+\.\d+-", fichier)  # une version exacte
 
 
 # --- labo.py servir --------------------------------------------------------------------------------

@@ -9,15 +9,20 @@ les fragments déjà écrits sont gardés.
 import argparse
 import multiprocessing
 import os
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from outils import cache, catalogue, hm
 from outils.fichiers import ecriture_atomique
 
+LABOS = str(Path(__file__).resolve().parents[1])
+
 
 def ouvriers_locaux(n):
     """`n` processus neufs (rien de ce que celui-ci a chargé), à employer dans un `with` ; `.map` comme en Python."""
+    if LABOS not in sys.path:  # ils le reçoivent ; un chemin relatif y aurait perdu son sens
+        sys.path.append(LABOS)
     return ProcessPoolExecutor(n, multiprocessing.get_context("spawn"))
 
 
