@@ -42,11 +42,11 @@ def options(dossier, **autres):
 
 
 def coeurs_secondes():
-    """(secondes de processeur de toute la machine, de nos ouvriers terminés) depuis le démarrage."""
+    """(secondes de processeur de toute la machine, de nous et de nos ouvriers terminés) depuis le démarrage."""
     mots = Path("/proc/stat").read_text().splitlines()[0].split()
     utilisees = sum(map(int, mots[1:4])) / os.sysconf("SC_CLK_TCK")
-    nous = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return np.array([utilisees, nous.ru_utime + nous.ru_stime])
+    nous = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return np.array([utilisees, sum(n.ru_utime + n.ru_stime for n in nous)])
 
 
 def agrandir(source, cible):

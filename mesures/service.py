@@ -1,6 +1,6 @@
 """Le service : écrit comme on l'écrit d'abord, corrigé de deux mots, et le nôtre ; mêmes réseaux, mêmes photos.
 
-    python mesures/service.py [--secondes 5] [--tours 2]
+    python mesures/service.py [--secondes 4] [--tours 2]
 
 Deux versions n'existent que pour cette mesure, avec FastAPI et Keras : l'évidente, `model.predict` dans une fonction
 `async`, qui bloque tout le service ; la directe, `model(x)` dans une fonction ordinaire, que FastAPI mène dans un
@@ -263,7 +263,7 @@ def principal():
     from resultats import ajouter_resultats
 
     analyseur = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    analyseur.add_argument("--secondes", type=float, default=5)
+    analyseur.add_argument("--secondes", type=float, default=4)
     analyseur.add_argument("--tours", type=int, default=2)
     choix = analyseur.parse_args()
     demandes, lignes = preparer_demandes(), []
@@ -305,6 +305,3 @@ def principal():
 
 if __name__ == "__main__":
     principal()
-    # PROVISOIRE : la même fenêtre calme sert à l'autre mesure
-    with open("/tmp/w/service26b-essais/echelle.log", "wb") as journal:
-        subprocess.run([sys.executable, str(ICI / "passage_echelle.py")], stdout=journal, stderr=subprocess.STDOUT)

@@ -17,6 +17,7 @@ import argparse
 import csv
 import json
 import os
+import random
 import time
 import zipfile
 import zlib
@@ -195,7 +196,7 @@ def entrainer(choix):
     keras.config.set_floatx("float32")
     keras.config.set_epsilon(1e-7)
     rang = rejoindre(choix)
-    keras.utils.set_random_seed(choix.graine)
+    random.seed(choix.graine)  # Keras y tire ses graines ; `set_random_seed` importerait TensorFlow
     classes, etiquettes = lire_etiquettes(choix.manifeste)
     jeu = cache.trouver(choix.cache, etiquettes)
     cote, pas = jeu.fragments[0].shape[1], len(jeu.lignes) // choix.lot
@@ -290,7 +291,6 @@ def analyseur():
 
 if __name__ == "__main__":
     os.environ["KERAS_BACKEND"] = "jax"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         entrainer(analyseur().parse_args())
     except Refus as refus:
