@@ -225,7 +225,7 @@ def seul(donnees, tmp_path_factory):
 def commandes(tmp_path_factory, donnees):
     """Environnement où `python3` est ce Python, et où `srun` et `scontrol` imitent ceux de Slurm."""
     bin = tmp_path_factory.mktemp("bin")
-    petit = " ".join(options(donnees, donnees / "sortie", **UN_PAS)[-8:])
+    petit = " ".join(options(donnees, donnees / "sortie", **UN_PAS)[-6:])
     ecrire = {
         # Les dernières options l'emportent : un entraînement de test, court.
         "python3": f'exec "{sys.executable}" "$@" {petit}',
