@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import labo
+from commandes import executer
 from echelle import entrainer, lanceur, preparer
 from outils import cache, dessins, jeux
 from outils.fichiers import Refus
@@ -452,8 +453,8 @@ SANS = "import sys\nsys.modules['jax'] = None\n"
 def test_sans_jax_les_premieres_sections_tournent_puis_le_labo_dit_quoi_installer(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(SANS)
     env = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    essai = labo.lire_notebook(LABOS / "passage_echelle.ipynb")
-    echec = labo.executer_notebook(essai, LABOS, env)
+    essai = executer.lire_notebook(LABOS / "passage_echelle.ipynb")
+    echec = executer.executer_notebook(essai, LABOS, env)
     assert "Il manque jax" in echec
     assert "%pip install -q -r echelle/requirements.txt" in echec
     cellules = {c.id: c for c in essai.cells}
