@@ -238,6 +238,7 @@ def entrainer(choix):
             epochs=choix.epoques,
             steps_per_epoch=pas,
             callbacks=[Suivi()],
+            shuffle=False,
             verbose=0,
         )
     import jax
