@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import labo
+from commandes import executer
 from outils.donnees import CLASSES
 from outils.fichiers import RACINE
 from outils.modele import charger_modele, lire_fiche
@@ -17,10 +18,10 @@ from outils.preparation import analyser_photo
 
 def jusqu_a(nom, derniere, env):
     """Exécute les cellules d'un labo jusqu'à celle nommée `derniere` ; rend ce qu'elles affichent."""
-    notebook = labo.lire_notebook(labo.trouver_labo(nom))
+    notebook = executer.lire_notebook(labo.trouver_labo(nom))
     rang = next(i for i, c in enumerate(notebook.cells) if c.id == derniere)
     notebook.cells = notebook.cells[: rang + 1]
-    assert labo.executer_notebook(notebook, labo.LABOS, env) is None
+    assert executer.executer_notebook(notebook, labo.LABOS, env) is None
     return "".join(s.get("text", "") for c in notebook.cells for s in c.get("outputs", []))
 
 
