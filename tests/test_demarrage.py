@@ -11,7 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 import conftest
-import labo
+from commandes.executer import executer_notebook
 from outils.demarrage import BAVARDAGE, importer_keras
 from outils.fichiers import RACINE, Refus
 
@@ -82,7 +82,7 @@ def test_keras_deja_importe_avec_un_autre_moteur(monkeypatch):
 def executer_cellules(*codes, **variables):
     """Exécute des cellules dans un noyau parti de la racine du dépôt, comme ceux de VS Code ; les rend."""
     notebook = new_notebook(cells=[new_code_cell(code) for code in codes])
-    assert labo.executer_notebook(notebook, RACINE, os.environ | variables) is None
+    assert executer_notebook(notebook, RACINE, os.environ | variables) is None
     return notebook.cells
 
 

@@ -10,6 +10,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
 import labo
+from commandes import executer
 from outils.donnees import CLASSES
 from outils.fichiers import RACINE
 from outils.modele import charger_modele, lire_fiche
@@ -18,7 +19,9 @@ from outils.preparation import analyser_photo
 
 def jusqu_a(nom, derniere):
     """Les cellules de code d'un labo, jusqu'à celle nommée `derniere`."""
-    codes = [c for c in labo.lire_notebook(labo.trouver_labo(nom)).cells if c.cell_type == "code"]
+    codes = [
+        c for c in executer.lire_notebook(labo.trouver_labo(nom)).cells if c.cell_type == "code"
+    ]
     rang = next(i for i, c in enumerate(codes) if c.id == derniere)
     return [new_code_cell(c.source) for c in codes[: rang + 1]]
 
@@ -28,7 +31,7 @@ def test_le_labo_2_classe_une_photo_avec_le_modele_ecrit_par_le_labo_1(tmp_path)
     cellules = [*jusqu_a("classification", "recharger"), new_code_cell("%reset -f")]
     notebook = new_notebook(cells=[*cellules, *jusqu_a("test_model", "dix-lignes")])
     env = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(tmp_path))}
-    assert labo.executer_notebook(notebook, labo.LABOS, env) is None
+    assert executer.executer_notebook(notebook, labo.LABOS, env) is None
     affiche = "".join(s.get("text", "") for c in notebook.cells for s in c.outputs)
     for ligne in ("Erreur: ", "Précision: ", "Modèle sauvegardé !", "Selon moi l'image est : "):
         assert ligne in affiche

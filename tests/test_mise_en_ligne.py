@@ -17,6 +17,7 @@ from PIL import Image
 from serveurs import arreter, port_libre
 
 import labo
+from commandes import servir
 from mesures import reseaux
 from outils import preparation
 from outils.donnees import CLASSES
@@ -306,7 +307,7 @@ def test_le_dockerfile_lance_la_commande_du_procfile(dossier):
 
 def test_servir_un_dossier_sans_export_dit_quoi_faire(tmp_path):
     with pytest.raises(labo.Probleme, match="exporté"):
-        labo.servir(tmp_path)
+        servir.servir(tmp_path)
 
 
 def test_servir_prend_des_ports_libres():
@@ -316,4 +317,4 @@ def test_servir_prend_des_ports_libres():
         prise.bind(("127.0.0.1", 0))
         prise.listen()
         occupe = prise.getsockname()[1]
-        assert labo.premier_port_libre(occupe) > occupe
+        assert servir.premier_port_libre(occupe) > occupe

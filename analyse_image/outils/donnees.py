@@ -117,7 +117,9 @@ def lire_csv(chemin, tailles=None):
 
 def _ecrire_csv(chemin, X, y):
     tableau = np.column_stack([y, X.reshape(len(X), 784)])
-    en_texte = np.array([str(n) for n in range(256)], dtype=object)  # quatre fois plus vite que to_csv
+    en_texte = np.array(
+        [str(n) for n in range(256)], dtype=object
+    )  # quatre fois plus vite que to_csv
     debuts = tqdm(range(0, len(tableau), 2_000), desc=f"Écriture de {chemin.name}", leave=False)
     with (
         ecriture_atomique(chemin) as provisoire,
