@@ -88,8 +88,9 @@ def depot(tmp_path_factory):
 
 def labo_2(derniere):
     """Les sources des cellules de code du labo 2, jusqu'à celle nommée `derniere`."""
-    codes = [c for c in nbformat.read(LABO_2, as_version=4).cells if c.cell_type == "code"]
-    return [c.source for c in codes[: [c.id for c in codes].index(derniere) + 1]]
+    cellules = nbformat.read(LABO_2, as_version=4).cells
+    rang = next(i for i, c in enumerate(cellules) if c.id == derniere)
+    return [c.source for c in cellules[: rang + 1] if c.cell_type == "code"]
 
 
 def executer(depot, sources):

@@ -19,11 +19,9 @@ from outils.preparation import analyser_photo
 
 def jusqu_a(nom, derniere):
     """Les cellules de code d'un labo, jusqu'à celle nommée `derniere`."""
-    codes = [
-        c for c in executer.lire_notebook(labo.trouver_labo(nom)).cells if c.cell_type == "code"
-    ]
-    rang = next(i for i, c in enumerate(codes) if c.id == derniere)
-    return [new_code_cell(c.source) for c in codes[: rang + 1]]
+    cellules = executer.lire_notebook(labo.trouver_labo(nom)).cells
+    rang = next(i for i, c in enumerate(cellules) if c.id == derniere)
+    return [new_code_cell(c.source) for c in cellules[: rang + 1] if c.cell_type == "code"]
 
 
 def test_le_labo_2_classe_une_photo_avec_le_modele_ecrit_par_le_labo_1(tmp_path):

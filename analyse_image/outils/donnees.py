@@ -117,9 +117,8 @@ def lire_csv(chemin, tailles=None):
 
 def _ecrire_csv(chemin, X, y):
     tableau = np.column_stack([y, X.reshape(len(X), 784)])
-    en_texte = np.array(
-        [str(n) for n in range(256)], dtype=object
-    )  # quatre fois plus vite que to_csv
+    # Quatre fois plus vite que to_csv : chaque pixel n'a que 256 écritures possibles.
+    en_texte = np.array([str(n) for n in range(256)], dtype=object)
     debuts = tqdm(range(0, len(tableau), 2_000), desc=f"Écriture de {chemin.name}", leave=False)
     with (
         ecriture_atomique(chemin) as provisoire,

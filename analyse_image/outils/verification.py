@@ -22,9 +22,7 @@ def verifier(cle):
         reponse = f"✅ {cle} : {QUESTIONS[cle](noms)}"
     except Faux as probleme:
         reponse = f"❌ {cle} : {probleme}"
-    except (
-        NotImplementedError
-    ) as erreur:  # pas encore de réponse : « À VOUS : complétez cette cellule… »
+    except NotImplementedError as erreur:  # « À VOUS : complétez cette cellule… »
         reponse = f"❌ {cle} : {erreur}"
     except NameError as erreur:  # dans la fonction de l'étudiant
         nom = (re.findall(r"'(\w+)'", str(erreur)) or ["?"])[0]
