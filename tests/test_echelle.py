@@ -153,6 +153,18 @@ def bilan_de(sortie):
     return json.loads((sortie / entrainer.BILAN).read_text(encoding="utf-8"))
 
 
+def entrainer_a(ouvriers, donnees, sortie, prefixe=None, reprises=0, **autres):
+    """Entraîne avec un ou plusieurs ouvriers ; rend (nombre de relances, bilan)."""
+    relances = lanceur.lancer_ouvriers(
+        ouvriers,
+        options(donnees, sortie, **autres),
+        donnees.parent / "journaux",
+        reprises=reprises,
+        prefixe=prefixe,
+    )
+    return relances, bilan_de(sortie)
+
+
 @pytest.fixture(scope="module")
 def predire(donnees):
     """Rend predire(sortie) -> (poids, probabilités), par TensorFlow : ce qu'un utilisateur recharge."""
@@ -195,12 +207,8 @@ def seul(donnees, tmp_path_factory):
     with pytest.MonkeyPatch.context() as reglages:
         reglages.setenv("KERAS_HOME", str(sorties))
         reglages.setenv("KERAS_BACKEND", "torch")
-        lanceur.lancer_ouvriers(
-            1,
-            options(donnees, sorties / "seul"),
-            donnees.parent / "journaux",
-            reprises=0,
-            prefixe=lambda _: [sys.executable, "-c", PLUSIEURS, un_pas],
+        entrainer_a(
+            1, donnees, sorties / "seul", lambda rang: [sys.executable, "-c", PLUSIEURS, un_pas]
         )
     return sorties
 
@@ -256,6 +264,21 @@ def soumettre(script, env):
 
 
 @avec_jax
+def test_apres_un_pas_deux_ouvriers_ont_le_reseau_d_un_seul(donnees, seul, predire, tmp_path):
+    """Un seul pas : l'arrondi n'a pas le temps de grandir, quel que soit le processeur."""
+    _, bilan_deux = entrainer_a(2, donnees, tmp_path, **UN_PAS)
+    bilan_seul = bilan_de(seul / "un_pas")
+    assert (bilan_seul["ouvriers"], bilan_deux["ouvriers"]) == (1, 2)
+    assert bilan_deux["pas"] == bilan_seul["pas"] == 1
+    assert bilan_deux["pertes"] == pytest.approx(bilan_seul["pertes"], rel=1e-5)
+    (poids, probabilites), (attendus, attendues) = map(predire, (tmp_path, seul / "un_pas"))
+    # Le pas change les poids d'un millième : cent fois plus que l'écart admis.
+    for trouve, attendu in zip(poids, attendus, strict=True):
+        np.testing.assert_allclose(trouve, attendu, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(probabilites, attendues, rtol=0, atol=1e-5)
+
+
+@avec_jax
 def test_le_fichier_slurm_lance_deux_ouvriers_qui_ont_les_erreurs_d_un_seul(seul, deux):
     bilan_seul, bilan = bilan_de(seul / "seul-avant"), deux[1]
     assert (bilan_seul["ouvriers"], bilan["ouvriers"], bilan["processeurs"]) == (1, 2, 2)
@@ -307,66 +330,27 @@ entrainer.entrainer(entrainer.analyseur().parse_args(sys.argv[4:]))  # python -m
 """
 
 
-# Les ouvriers relancés finissent, puis font un pas d'un autre entraînement : ils ont déjà chargé leurs bibliothèques.
-FINIT = """
-import json, sys
-import jax
-from echelle import entrainer
-lancer = lambda mots: entrainer.entrainer(entrainer.analyseur().parse_args(mots))
-reste = sys.argv[5:]  # python -m echelle.entrainer …
-lancer(reste)
-jax.distributed.initialize = lambda *_: None  # c'est fait
-lancer(json.loads(sys.argv[1]) + reste[-6:])  # --ouvriers --coordinateur --rang
-"""
-
-
-@pytest.fixture(scope="module")
-def tue(donnees, tmp_path_factory):
-    """Deux ouvriers, dont l'un est tué ; rend les rangs lancés, les relances, et les dossiers `repris` et `un_pas`."""
-    sorties, lances = tmp_path_factory.mktemp("deux_ouvriers"), []
-    un_pas = json.dumps(options(donnees, sorties / "un_pas", **UN_PAS))
+@avec_jax
+def test_un_ouvrier_tue_au_milieu_tous_reprennent_au_meme_resultat(
+    donnees, deux, predire, tmp_path
+):
+    lances = []
 
     def prefixe(rang):
         lances.append(rang)
-        return [sys.executable, "-c", *([MEURT] if lances == [0, 1] else [FINIT, un_pas])]
+        return [sys.executable, "-c", MEURT] if lances == [0, 1] else []
 
-    relances = lanceur.lancer_ouvriers(
-        2,
-        options(donnees, sorties / "repris"),
-        donnees.parent / "journaux",
-        reprises=3,
-        prefixe=prefixe,
-    )
-    return SimpleNamespace(sorties=sorties, lances=lances, relances=relances)
-
-
-@avec_jax
-def test_un_ouvrier_tue_au_milieu_tous_reprennent_au_meme_resultat(deux, tue, predire):
-    bilan, repris = bilan_de(tue.sorties / "repris"), tue.sorties / "repris"
-    assert tue.relances == 1 and tue.lances == [0, 1, 0, 1]
+    relances, bilan = entrainer_a(2, donnees, tmp_path, prefixe, reprises=3)
+    assert relances == 1 and lances == [0, 1, 0, 1]
     assert 1 <= bilan["reprise_apres"] < EPOQUES
     sortie_deux, bilan_deux = deux
     # Sur une même machine, ce sont les mêmes opérations, dans le même ordre.
     assert bilan["pertes"] == pytest.approx(bilan_deux["pertes"], rel=1e-6)
-    (poids, probabilites), (attendus, attendues) = map(predire, (repris, sortie_deux))
+    (poids, probabilites), (attendus, attendues) = map(predire, (tmp_path, sortie_deux))
     for trouve, attendu in zip(poids, attendus, strict=True):
         np.testing.assert_allclose(trouve, attendu, rtol=0, atol=1e-6)
     np.testing.assert_allclose(probabilites, attendues, rtol=0, atol=1e-6)
-    assert not list(repris.glob(".provisoire-*"))
-
-
-@avec_jax
-def test_apres_un_pas_deux_ouvriers_ont_le_reseau_d_un_seul(seul, tue, predire):
-    """Un seul pas : l'arrondi n'a pas le temps de grandir, quel que soit le processeur."""
-    bilan_deux, bilan_seul = (bilan_de(sorties / "un_pas") for sorties in (tue.sorties, seul))
-    assert (bilan_seul["ouvriers"], bilan_deux["ouvriers"]) == (1, 2)
-    assert bilan_deux["pas"] == bilan_seul["pas"] == 1
-    assert bilan_deux["pertes"] == pytest.approx(bilan_seul["pertes"], rel=1e-5)
-    deux, un = (predire(sorties / "un_pas") for sorties in (tue.sorties, seul))
-    # Le pas change les poids d'un millième : cent fois plus que l'écart admis.
-    for trouve, attendu in zip(deux[0], un[0], strict=True):
-        np.testing.assert_allclose(trouve, attendu, rtol=0, atol=1e-5)
-    np.testing.assert_allclose(deux[1], un[1], rtol=0, atol=1e-5)
+    assert not list(tmp_path.glob(".provisoire-*"))
 
 
 def test_le_lanceur_ne_laisse_personne_derriere_lui(tmp_path):
