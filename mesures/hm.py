@@ -74,7 +74,7 @@ def mesurer(photos, provisoire):
     )
     vitesses = {"publiée : décoder en entier": vitesse(lambda: sum(len(y) for _, y in publie), 1)}
     numeros = {str(i): 0 for i in range(len(chemins))}
-    manifeste = pd.DataFrame({"id": list(numeros), "path": chemins})
+    manifeste = pd.DataFrame({"id": list(numeros), "chemin": chemins})
     debut = time.perf_counter()
     bilan = cache.ecrire_cache(manifeste, provisoire / "cache", COTE)
     print(f"cache écrit en {time.perf_counter() - debut:.0f} s, {bilan['octets'] / 1e6:.0f} Mo")

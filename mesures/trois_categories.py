@@ -46,12 +46,12 @@ def lire_labo():
 
 def choisir(labo, essai):
     """Les photos d'apprentissage d'un essai : (X, y)."""
-    apprentissage = labo["photos"].query("split == 'train'").reset_index(drop=True)
+    apprentissage = labo["photos"].query("jeu == 'train'").reset_index(drop=True)
     if essai == "jeter":
         rangs = labo["equilibrer"](apprentissage, graine=13).index
     else:
         part = {"moitie": 0.5, "quart": 0.25}.get(essai, 1)
-        rangs = apprentissage.groupby("class").sample(frac=part, random_state=13).index
+        rangs = apprentissage.groupby("classe").sample(frac=part, random_state=13).index
     return labo["X_apprentissage"][rangs], labo["y_apprentissage"][rangs]
 
 

@@ -458,8 +458,8 @@ REPONSE = {
 
 
 def equilibrer(manifeste, graine):
-    n = manifeste["class"].value_counts().min()
-    return manifeste.groupby("class").sample(n=n, random_state=graine)
+    n = manifeste["classe"].value_counts().min()
+    return manifeste.groupby("classe").sample(n=n, random_state=graine)
 
 
 def fusionner(manifeste, minimum):
@@ -467,7 +467,7 @@ def fusionner(manifeste, minimum):
 
 
 def sous_echantillonner_classes(manifeste, maximum, graine):
-    return manifeste.sample(frac=1, random_state=graine).groupby("class").head(maximum)
+    return manifeste.sample(frac=1, random_state=graine).groupby("classe").head(maximum)
 
 
 HISTORIQUE = {"historique_apprentissage": SimpleNamespace(history={"val_loss": [0.5, 0.3, 0.4]})}
@@ -577,15 +577,15 @@ CAS = [
     ("q7", {**REPONSE, "predicted_class": 10}, "le rang de la plus grande"),
     ("labo4-q1", {"equilibrer": equilibrer}, None),
     ("labo4-q1", {"equilibrer": lambda m, graine: m}, "attendu : 3 de chacune"),
-    ("labo4-q1", {"equilibrer": lambda m, graine: m.groupby("class").head(3)}, "la graine ne change rien"),
-    ("labo4-q1", {"equilibrer": lambda m, graine: m.groupby("class").sample(n=3)}, "donnez la graine"),
-    ("labo4-q2", {"partages": lambda m: sum(len(set(g)) > 1 for _, g in m.groupby("pixels")["split"])}, None),
+    ("labo4-q1", {"equilibrer": lambda m, graine: m.groupby("classe").head(3)}, "la graine ne change rien"),
+    ("labo4-q1", {"equilibrer": lambda m, graine: m.groupby("classe").sample(n=3)}, "donnez la graine"),
+    ("labo4-q2", {"partages": lambda m: sum(len(set(g)) > 1 for _, g in m.groupby("pixels")["jeu"])}, None),
     ("labo4-q2", {"partages": lambda m: int(m["pixels"].duplicated().sum())}, "attendu"),
     ("labo5-q1", {"fusionner": fusionner}, None),
     ("labo5-q1", {"fusionner": lambda m, n: fusionner(m, n + 1)}, "« Bags » a 3 photos"),
-    ("labo5-q1", {"fusionner": lambda m, n: m[m["class"].isin(["Shoes", "Accessories", "Bags"])]}, "14 lignes sur 16"),
+    ("labo5-q1", {"fusionner": lambda m, n: m[m["classe"].isin(["Shoes", "Accessories", "Bags"])]}, "14 lignes sur 16"),
     ("labo5-q2", {"sous_echantillonner": sous_echantillonner_classes}, None),
-    ("labo5-q2", {"sous_echantillonner": lambda m, n, graine: m.groupby("class").head(n)}, "pas les premières"),
+    ("labo5-q2", {"sous_echantillonner": lambda m, n, graine: m.groupby("classe").head(n)}, "pas les premières"),
     ("labo5-q2", {"sous_echantillonner": lambda m, n, graine: m}, "maximum 5"),
     ("labo5-q3", {"poids_de_classe": lambda y: {0: 2 / 3, 1: 4 / 3, 2: 4 / 3}}, None),
     ("labo5-q3", {"poids_de_classe": lambda y: {0: 1, 1: 2, 2: 2}}, "moyenne sur les photos : 1.500"),

@@ -82,10 +82,10 @@ def test_le_manifeste_par_sous_dossier_est_celui_du_labo_5(catalogue):
     attendu, anomalies = hm.manifeste_hm(catalogue)
     trouve, anomalies_trouvees = preparer.manifeste_hm(catalogue)
     assert trouve.equals(attendu)
-    cles = ["reason", "path"]
+    cles = ["motif", "chemin"]
     assert anomalies_trouvees.equals(anomalies.sort_values(cles, ignore_index=True))
     # Trois photos sont dans un sous-dossier sans article, et des articles n'ont pas de photo.
-    assert set(anomalies["reason"]) >= {"article sans photo", "photo sans article"}
+    assert set(anomalies["motif"]) >= {"article sans photo", "photo sans article"}
 
 
 # --- Partager un lot --------------------------------------------------------------------------

@@ -159,7 +159,14 @@ def test_le_readme_et_le_labo_annoncent_la_meme_duree(labo):
     assert duree.startswith(annoncee), f"{labo} : « {duree} », README : « {annoncee} »"
 
 
-# --- Les noms de l'énoncé --------------------------------------------------------------------
+# --- Les noms ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chemin", sorted(LABOS.glob("*.ipynb")), ids=lambda chemin: chemin.stem)
+def test_les_colonnes_du_manifeste_ont_leur_nom_francais(chemin):
+    source = "\n".join(c.source for c in codes(chemin.stem))
+    assert re.findall(r"""\[['"](?:path|class|split|product|reason|state)['"]\]""", source) == []
+
 
 NOMS = {
     "classification": "observations_entrainement observations_test X y X_apprentissage X_validation y_apprentissage "

@@ -119,11 +119,11 @@ def test_mobilenet_aux_vrais_poids_separe_les_races():
     if dossier is None:
         pytest.skip("pas de photos de chiens dans le dossier de données (LABO_DATAS)")
     photos = catalogue.manifeste_classes(dossier, jeux.RACES)
-    photos = photos.groupby("class").head(14).reset_index(drop=True)
-    images = np.concatenate([preparer_couleur(c, 224) for c in photos["path"]]) * 255
+    photos = photos.groupby("classe").head(14).reset_index(drop=True)
+    images = np.concatenate([preparer_couleur(c, 224) for c in photos["chemin"]]) * 255
     x = np.asarray(base(transfert.FAMILLES["MobileNet"].preparer(images), training=False))
     x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-6)
-    y = photos["class"].to_numpy()
+    y = photos["classe"].to_numpy()
     ecarts = np.linalg.norm(x[:, None] - x[None], axis=2) + 1e6 * np.eye(len(x))
     assert np.mean(y[ecarts.argmin(axis=1)] == y) > 0.7  # le plus proche voisin ; au hasard : 0,33
 
@@ -173,10 +173,10 @@ def test_lite0_aux_vrais_poids_nomme_les_races():
     entier, dossier = lite0_entier(), jeux.trouver("chiens")
     if dossier is None:
         pytest.skip("pas de photos de chiens dans le dossier de données (LABO_DATAS)")
-    photos = catalogue.manifeste_classes(dossier, jeux.RACES).groupby("class").head(8)
-    images = np.concatenate([preparer_couleur(c, 224) for c in photos["path"]]) * 255
+    photos = catalogue.manifeste_classes(dossier, jeux.RACES).groupby("classe").head(8)
+    images = np.concatenate([preparer_couleur(c, 224) for c in photos["chemin"]]) * 255
     p = entier.predict(lite0.preparer(images), verbose=0)
-    rangs = photos["class"].map({"boxer": 242, "chihuahua": 151, "esquimau": 248}).to_numpy()
+    rangs = photos["classe"].map({"boxer": 242, "chihuahua": 151, "esquimau": 248}).to_numpy()
     assert np.mean(p.argmax(axis=1) == rangs) > 0.4  # parmi 1 000 ; au hasard : 0,001
 
 
