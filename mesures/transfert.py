@@ -33,22 +33,42 @@ CHIENS = ("imports", "bibliotheques", "parametres", "donnees", "charger", "decou
 CHIENS += ("blanchir", "notre-reseau", "entrainer", "objectif")
 AFFINAGE = ("bases", "calculer", "geler", "regression", "degeler-apres", "affiner")
 
+_CHOIX = optuna.distributions.CategoricalDistribution
+ETENDUES = {"conv_1_filters": _CHOIX([16, 32, 64]), "conv_2_filters": _CHOIX([16, 32, 64])}
+ETENDUES |= {"conv_3_filters": _CHOIX([32, 64, 128]), "dense_units": _CHOIX([16, 32, 64, 128])}
+ETENDUES["dropout"] = optuna.distributions.FloatDistribution(0.0, 0.6)
+ETENDUES["optimizer"] = _CHOIX(["Adam", "RMSprop", "SGD"])
+ETENDUES["learning_rate"] = optuna.distributions.FloatDistribution(1e-4, 1e-2, log=True)
+
 
 def lire_labo(*cellules):
     return executer_cellules("transfer_learning.ipynb", cellules)
+
+
+def deja_essayes(etude):
+    """Rend à l'étude les essais que RECHERCHE garde d'un passage interrompu."""
+    lignes = pd.read_csv(RECHERCHE).to_dict("records") if RECHERCHE.is_file() else []
+    for ligne in lignes:
+        reglages = {nom: ligne[nom] for nom in ETENDUES}
+        essai = optuna.trial.create_trial(
+            params=reglages, distributions=ETENDUES, value=ligne["erreur"]
+        )
+        etude.add_trial(essai)
+    return len(lignes)
 
 
 def chercher():
     """Une ligne par essai, dans RECHERCHE."""
     labo = lire_labo(*CHIENS)
     etude = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=13))
+    faits = deja_essayes(etude)
 
     def noter(_, essai):
-        ligne = {"essai": essai.number, "erreur": round(essai.value, 4), **essai.user_attrs}
+        ligne = {"essai": essai.number, "erreur": round(essai.value, 4)}
         secondes = round(essai.duration.total_seconds())
         ajouter_resultats([ligne | essai.params | {"secondes": secondes}], RECHERCHE)
 
-    etude.optimize(labo["objectif"], n_trials=ESSAIS_RECHERCHE, callbacks=[noter])
+    etude.optimize(labo["objectif"], n_trials=ESSAIS_RECHERCHE - faits, callbacks=[noter])
 
 
 def notre(essai, graine):

@@ -1,4 +1,4 @@
-"""Les labos 0 à 2 tels qu'on les lit : cellules courtes, nombres vrais, durées d'accord."""
+"""Les labos 0 à 2 et 6 tels qu'on les lit : cellules courtes, nombres vrais, durées d'accord."""
 
 import json
 import re
@@ -12,6 +12,8 @@ import remises
 LABOS = remises.RACINE / "analyse_image"
 MESURES = remises.RACINE / "mesures"
 CELLULES_MAX = {"convolution": 35, "classification": 55, "test_model": 60}
+DEBUTANTS = tuple(CELLULES_MAX)  # qui apprennent aussi par des prédictions et des rappels
+CELLULES_MAX |= {"transfer_learning": 65, "transfert_vetements": 30}
 
 
 @pytest.fixture(params=CELLULES_MAX)
@@ -29,6 +31,12 @@ def textes(nom):
 
 def codes(nom):
     return [c for c in lire(nom).cells if c.cell_type == "code"]
+
+
+def figures(cellule):
+    """[(genre, sortie)] des images d'une cellule."""
+    sorties = [(g, s) for s in cellule.get("outputs", []) for g in s.get("data", {})]
+    return [(genre, sortie) for genre, sortie in sorties if genre.startswith("image/")]
 
 
 # --- La forme --------------------------------------------------------------------------------
@@ -64,18 +72,18 @@ def test_une_remarque_ne_partage_pas_sa_cellule_avec_un_titre(labo):
 def test_chaque_figure_est_suivie_de_ce_qu_il_faut_y_voir(labo):
     cellules = lire(labo).cells
     for rang, cellule in enumerate(cellules):
-        sorties = cellule.get("outputs", [])
-        if any("image/png" in s.get("data", {}) for s in sorties):
+        if figures(cellule):
             assert "À remarquer" in cellules[rang + 1].source, cellule.id
 
 
 def test_chaque_figure_a_son_texte_alternatif(labo):
-    sorties = [s for c in codes(labo) for s in c.outputs if "image/png" in s.get("data", {})]
-    assert len(sorties) >= 6
-    for sortie in sorties:
-        assert len(sortie.metadata.get("image/png", {}).get("alt", "")) >= 20
+    images = [image for c in codes(labo) for image in figures(c)]
+    assert len(images) >= (2 if labo == "transfert_vetements" else 6)
+    for genre, sortie in images:
+        assert len(sortie.metadata.get(genre, {}).get("alt", "")) >= 20
 
 
+@pytest.mark.parametrize("labo", DEBUTANTS)
 def test_ce_qui_fait_apprendre_est_la(labo):
     texte = "\n".join(c.source for c in textes(labo))
     assert texte.count("**Je prédis…**") >= 3
@@ -114,7 +122,7 @@ def valeur_mesuree(recette):
 
 def valeurs_affichees(nom, cellule):
     sorties = json.dumps([c.outputs for c in codes(nom) if c.id == cellule], ensure_ascii=False)
-    sorties = re.sub(r'"image/png": ?"[^"]*"', "", sorties)
+    sorties = re.sub(r'"image/(png|jpeg)": ?"[^"]*"', "", sorties)
     return [float(x) for x in re.findall(r"\d+(?:\.\d+)?", sorties)]
 
 
