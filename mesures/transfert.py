@@ -60,8 +60,9 @@ def deja_essayes(etude):
 def chercher():
     """Une ligne par essai, dans RECHERCHE."""
     labo = lire_labo(*CHIENS)
-    etude = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=13))
+    etude = optuna.create_study()
     faits = deja_essayes(etude)
+    etude.sampler = optuna.samplers.TPESampler(seed=13 + faits)  # une suite, pas une redite
 
     def noter(_, essai):
         ligne = {"essai": essai.number, "erreur": round(essai.value, 4)}

@@ -13,7 +13,7 @@ LABOS = remises.RACINE / "analyse_image"
 MESURES = remises.RACINE / "mesures"
 CELLULES_MAX = {"convolution": 35, "classification": 55, "test_model": 60}
 DEBUTANTS = tuple(CELLULES_MAX)  # qui apprennent aussi par des prédictions et des rappels
-CELLULES_MAX |= {"transfer_learning": 65, "transfert_vetements": 30}
+CELLULES_MAX["transfer_learning"] = 65
 
 
 @pytest.fixture(params=CELLULES_MAX)
@@ -78,7 +78,7 @@ def test_chaque_figure_est_suivie_de_ce_qu_il_faut_y_voir(labo):
 
 def test_chaque_figure_a_son_texte_alternatif(labo):
     images = [image for c in codes(labo) for image in figures(c)]
-    assert len(images) >= (2 if labo == "transfert_vetements" else 6)
+    assert len(images) >= 6
     for genre, sortie in images:
         assert len(sortie.metadata.get(genre, {}).get("alt", "")) >= 20
 

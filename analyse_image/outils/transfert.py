@@ -128,7 +128,8 @@ def _telecharger(nom, chemin, somme, megas, delai):
             raise ConnectionError("rien n'est téléchargé en mode rapide")
         chemin = dossier_inscriptible(chemin.parent) / chemin.name
         print(f"{nom} : {megas:.0f} Mo de poids à télécharger, une fois.")
-        return fichiers.telecharger([adresse], chemin, somme, delai)
+        fichiers.telecharger([adresse], chemin, somme, delai)
+        return chemin
     except OSError as erreur:  # réseau coupé, disque plein
         raise _absents(
             nom,
