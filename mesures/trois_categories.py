@@ -2,7 +2,7 @@
 
     python mesures/trois_categories.py [essai | essai:graine …]
 
-Par défaut, tous les essais, sauf `boutique` ; 3 minutes environ par essai et par graine.
+Par défaut, tous les essais, sauf `boutique` ; 5 minutes environ par essai et par graine.
 
 Essais : `labo` (toutes les photos, flux équilibré) ; `jeter` (classes égalisées en jetant des photos, comme
 le code publié) ; `moitie` et `quart` (une photo d'apprentissage sur deux, sur quatre) ; `boutique` : comme `labo`,
