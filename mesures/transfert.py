@@ -31,7 +31,15 @@ RECHERCHE = RESULTATS.with_name("transfert_recherche.csv")
 ESSAIS_RECHERCHE, EPOQUES_224 = 24, 30
 CHIENS = ("imports", "bibliotheques", "parametres", "donnees", "charger", "decouper", "traitements")
 CHIENS += ("blanchir", "notre-reseau", "entrainer", "objectif")
-AFFINAGE = ("bases", "bases-absentes", "calculer", "geler", "regression", "degeler-apres", "affiner")
+AFFINAGE = (
+    "bases",
+    "bases-absentes",
+    "calculer",
+    "geler",
+    "regression",
+    "degeler-apres",
+    "affiner",
+)
 
 _CHOIX = optuna.distributions.CategoricalDistribution
 ETENDUES = {"conv_1_filters": _CHOIX([16, 32, 64]), "conv_2_filters": _CHOIX([16, 32, 64])}
