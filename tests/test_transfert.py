@@ -11,9 +11,9 @@ import keras
 import numpy as np
 import processus
 import pytest
-from extraits import executer_cellules
 from keras import layers
 
+from mesures.cellules import definir
 from outils import catalogue, jeux, transfert
 from outils.preparation import preparer_couleur
 
@@ -26,7 +26,7 @@ ATTENDUS = {
 }
 
 
-LABO = executer_cellules(
+LABO = definir(
     "transfer_learning",
     *("multiplications", "degeler-apres"),
     **{"keras": keras, "np": np, "layers": layers, "transfert": transfert},
