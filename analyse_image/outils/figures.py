@@ -349,7 +349,11 @@ def explorer_fenetres(image, filtre, resultat):
         hauteur, largeur = np.shape(filtre)
         produits = image[ligne : ligne + hauteur, colonne : colonne + largeur] * filtre
         fenetre, carte = f"fenêtre n° {numero}", "carte de caractéristiques"
-        etapes = {fenetre: image, "× filtre": filtre, f"= somme {produits.sum():g}": produits}
+        etapes = {
+            fenetre: image,
+            "× filtre": filtre,
+            f"= produits, somme {produits.sum():g}": produits,
+        }
         cadres = {fenetre: (*place, hauteur, largeur), carte: (*place, 1, 1)}
         afficher_matrices(etapes | {carte: resultat}, cadres)
 
