@@ -164,9 +164,7 @@ def dessiner_chaine(modele, titre=""):
         toutes += [(type(c).__name__, c.output.shape[1:], c.count_params()) for c in modele.layers]
         couches = [couche for couche in toutes if couche[0] not in SANS_DIMENSION]
         if len(couches) < len(toutes):
-            note = (
-                "Les couches qui ne changent pas les dimensions (Dropout…) ne sont pas dessinées."
-            )
+            note = "Sans les couches qui ne changent pas les dimensions (Dropout…)."
     lignes = -(-len(couches) // PAR_LIGNE)
     n = -(-len(couches) // lignes)
     axes = _grille(lignes, 1, 1.5 * n, 2.7)[:, 0]
@@ -332,9 +330,8 @@ def afficher_matrices(matrices, cadres=None):
 def afficher_fenetres(image, filtre, resultat):
     """Toutes les positions du filtre côte à côte, numérotées, chacune avec sa somme ; le maximum en gras."""
     _, axes = plt.subplots(1, np.size(resultat), figsize=(1.25 * np.size(resultat), 1.7))
-    for rang, (axe, (place, somme)) in enumerate(
-        zip(axes, np.ndenumerate(resultat), strict=True), start=1
-    ):
+    places = zip(axes, np.ndenumerate(resultat), strict=True)
+    for rang, (axe, (place, somme)) in enumerate(places, start=1):
         _dessiner_nombres(axe, image, cadre=(*place, *np.shape(filtre)), ecrire=False)
         poids = "bold" if somme == np.max(resultat) else "normal"
         axe.set_title(f"n° {rang} : somme {somme:g}", fontsize=10, fontweight=poids)
