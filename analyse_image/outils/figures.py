@@ -403,20 +403,3 @@ def bouton_envoi(traiter):
 
     bouton.observe(recu, names="value")
     display(bouton, sortie)
-
-
-def afficher_traitement(avant, apres, titre):
-    """Une photo (h, l, 3) avant et après un traitement, et l'histogramme de ses trois canaux.
-
-    Des nombres à virgule sont ramenés entre leurs centiles 1 et 99 pour être vus.
-    """
-    _, axes = plt.subplots(1, 4, figsize=(11, 2.3), width_ratios=(1, 1, 1.4, 1.4))
-    canaux = {"color": [PALETTE[3], PALETTE[2], BLEU], "label": ["rouge", "vert", "bleu"]}
-    for i, (image, nom) in enumerate(((avant, "avant"), (apres, titre))):
-        bas, haut = (0, 255) if image.dtype == np.uint8 else np.percentile(image, (1, 99))
-        _poser(axes[i], np.clip((image - bas) / (haut - bas), 0, 1), nom, 11)
-        axes[i + 2].hist(image.reshape(-1, 3), 64, histtype="step", **canaux)
-        axes[i + 2].set(title=f"histogramme : {nom}", yticks=[])
-    axes[2].legend(fontsize=8)
-    bornes = " puis ".join(f"de {x.min():.3g} à {x.max():.3g}" for x in (avant, apres))
-    montrer(f"Une photo avant et après « {titre} », ses histogrammes ; valeurs {bornes}.")
