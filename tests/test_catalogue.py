@@ -559,14 +559,7 @@ DEUX_A_LA_FOIS = "from outils import catalogue; catalogue.obtenir_catalogue(Fals
 
 
 def test_deux_noyaux_qui_rangent_a_la_fois_finissent_bien(datas):
-    options = {"cwd": Path(catalogue.__file__).parents[1], "stdout": subprocess.PIPE}
-    noyaux = [
-        subprocess.Popen([sys.executable, "-c", DEUX_A_LA_FOIS], stderr=subprocess.PIPE, **options)
-        for _ in range(2)
-    ]
-    for noyau in noyaux:
-        _, erreurs = noyau.communicate(timeout=300)
-        assert noyau.returncode == 0, erreurs.decode()
+    processus.ensemble(2, DEUX_A_LA_FOIS)
     assert processus.contenu(datas) == ["jumeau_en_catalogue_60", "jumeau_vetements_300"]
     assert len(list((datas / "jumeau_en_catalogue_60" / "styles").iterdir())) == 60
 

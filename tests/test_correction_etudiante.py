@@ -511,6 +511,10 @@ def trop_tot(carte, resumer, cote=2):
     resultat = np.zeros((2, 2))  # noqa: F841
 
 
+def a_completer(image, filtre, pas=1):
+    raise NotImplementedError("À VOUS : complétez cette cellule, puis relancez-la.")
+
+
 def sans_somme(image, filtre, pas=1):
     carte = np.zeros((2, 2), dtype=int)
     carte[0, 0] = image[: len(filtre), : len(filtre)]
@@ -523,6 +527,7 @@ CAS = [
     ("q1", {"convoluer": lambda i, f, pas=1: convoluer(i, f[::-1, ::-1], pas)}, "case(s) fausse(s)"),
     ("q1", {"convoluer": lambda i, f, pas=1: convoluer(i, f)}, "forme (3, 4) ; attendu : (2, 2)"),
     ("q1", {"convoluer": lambda i, f, pas=1: np.array([[2, 0, 3], [1, -1, 0], [-2, 6, -3]])}, "fausse(s)"),
+    ("q1", {"convoluer": a_completer}, "❌ q1 : À VOUS : complétez cette cellule"),
     ("q1", {"convoluer": sans_somme}, "attendu : un nombre, la somme"),
     ("q1", {}, "« convoluer » n'existe pas encore"),
     ("ordre0", {"sous_echantillonner": sous_echantillonner}, None),

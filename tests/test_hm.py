@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from processus import ensemble
 
 from outils import cache, catalogue, dessins, fichiers, hm, jeux, voisins
 from outils.fichiers import DonneesInvalides
@@ -475,15 +476,8 @@ assert len(cache.charger_cache(sys.argv[2], [sys.argv[4]])) == 1
 def test_deux_noyaux_ecrivent_le_meme_cache_a_la_fois(en_cache, manifeste, tmp_path):
     manifeste.to_csv(tmp_path / "m.csv")
     bonne = manifeste[~manifeste["id"].isin(dict(en_cache[1]["illisibles"]))]["id"].iloc[0]
-    reste = (str(tmp_path / "m.csv"), str(tmp_path / "c"), str(len(manifeste) - 2), bonne)
-    commande = [sys.executable, "-c", DEUX_A_LA_FOIS, *reste]
-    noyaux = [
-        subprocess.Popen(commande, cwd=RACINE / "analyse_image", stderr=subprocess.PIPE)
-        for _ in range(2)
-    ]
-    for noyau in noyaux:
-        _, erreurs = noyau.communicate(timeout=600)
-        assert noyau.returncode == 0, erreurs.decode()
+    reste = (tmp_path / "m.csv", tmp_path / "c", len(manifeste) - 2, bonne)
+    ensemble(2, DEUX_A_LA_FOIS, *reste)
     assert contenu(tmp_path / "c") == contenu(en_cache[0])
     assert {c.name for c in tmp_path.iterdir()} == {"c", "m.csv", ".c.verrou"}
 
