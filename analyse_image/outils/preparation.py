@@ -120,7 +120,9 @@ def preparer(source, contrat):
 
 COTE_ENTREE = 28
 COTE_DETOURAGE = 192
+COTE_COUPE = 112
 SEUIL_BAS, SEUIL_HAUT = 0.03, 0.95  # part de premier plan en deçà et au-delà de laquelle on avertit
+DOUTE = 0.38  # probabilité de la réponse en deçà de laquelle on avertit
 
 
 class PhotoDouteuse(UserWarning):
@@ -158,23 +160,23 @@ def preparer_photo(source):
 def analyser_photo(source):
     """Comme `preparer_photo`, mais rend la `Preparation` : entrée, étapes, avertissements."""
     photo = ouvrir_photo(source)
-    vue = photo.copy()
-    vue.thumbnail((COTE_DETOURAGE, COTE_DETOURAGE), Image.Resampling.BOX)
+    boite = (0, 0, *photo.size)
+    vue = _reduire(photo, boite)
     _refuser_unie(*_couches(vue), source)
     visage = trouver_visage(photo)
-    boite = (0, 0, *photo.size) if visage is None else _autour_du_buste(photo, visage)
-    for _ in range(3):  # un petit vêtement se détoure mieux de près
-        vue = photo.crop(boite)
-        vue.thumbnail((COTE_DETOURAGE, COTE_DETOURAGE), Image.Resampling.BOX)
+    if visage is not None:
+        boite = _autour_du_buste(photo, visage)
+        vue = _reduire(photo, boite)
         rvb, alpha = _couches(vue)
-        if visage is None:
+        saillance, masque = _separer_du_corps(rvb, alpha, _dans_la_vue(visage, boite, vue))
+    else:
+        rvb, alpha = _couches(vue)
+        saillance, masque = _separer(rvb, alpha)
+        plus_pres = _resserrer(boite, masque)
+        if plus_pres is not None:  # un petit vêtement se détoure mieux de près
+            boite = plus_pres
+            rvb, alpha = _couches(_reduire(photo, boite))
             saillance, masque = _separer(rvb, alpha)
-        else:
-            saillance, masque = _separer_du_corps(rvb, alpha, _dans_la_vue(visage, boite, vue))
-        plus_pres = None if visage else _resserrer(boite, masque)
-        if plus_pres is None:
-            break
-        boite = plus_pres
     agrandi = (boite[2] - boite[0]) * (boite[3] - boite[1]) / (photo.width * photo.height)
     part = float(masque.mean()) * agrandi
     avertissements = _avertir(rvb, masque, part)
@@ -188,6 +190,14 @@ def analyser_photo(source):
         "entrée du réseau": Image.fromarray(np.round(entree[0, ..., 0] * 255).astype(np.uint8)),
     }
     return Preparation(entree, etapes, avertissements, part, visage is not None)
+
+
+def _reduire(photo, boite):
+    """Ce que montre la boîte (x0, y0, x1, y1) de la photo, image PIL de `COTE_DETOURAGE` pixels de côté au plus."""
+    cotes = boite[2] - boite[0], boite[3] - boite[1]
+    echelle = min(1, COTE_DETOURAGE / max(cotes))
+    taille = [max(1, round(cote * echelle)) for cote in cotes]
+    return photo.resize(taille, Image.Resampling.BOX, box=boite)
 
 
 def _couches(vue):
@@ -358,8 +368,10 @@ def _saillance(rvb, cote=20, portee_couleur=7.0, portee_lieu=0.25, lissage=10.0)
     # Distance de couleur le long du meilleur chemin ; les cases du bord se touchent toutes.
     distance = np.where((pas == 1) | (bord[:, None] & bord), ecarts_nets, np.inf).astype(np.float32)
     np.fill_diagonal(distance, 0)
+    detour = np.empty_like(distance)
     for k in range(h * w):  # Floyd et Warshall
-        np.minimum(distance, distance[:, k, None] + distance[k], out=distance)
+        np.add(distance[:, k, None], distance[k], out=detour)
+        np.minimum(distance, detour, out=distance)
     parente = np.exp(-(distance**2) / (2 * portee_couleur**2))
     attache = parente[:, bord].sum(axis=1) / np.sqrt(parente.sum(axis=1))
     fond = 1 - np.exp(-(attache**2) / 2)
@@ -396,13 +408,18 @@ def _detourer(rvb, saillance):
 
 
 def _couper(rvb, etat):
-    """Masque booléen (h, l) : GrabCut, à partir d'un état uint8 par pixel."""
-    avant = etat % 2 == 1
+    """Masque booléen (h, l) : GrabCut, à partir d'un état uint8 par pixel, sur une image de `COTE_COUPE` au plus."""
+    h, w = etat.shape
+    echelle = min(1, COTE_COUPE / max(h, w))
+    taille = round(w * echelle), round(h * echelle)
+    petit = cv2.resize(etat, taille, interpolation=cv2.INTER_NEAREST)
+    avant = petit % 2 == 1
     if min(avant.sum(), (~avant).sum()) > 30:
         cv2.setRNGSeed(0)  # GrabCut tire au sort : même photo, même entrée
         bgr = cv2.cvtColor(rvb, cv2.COLOR_RGB2BGR)
-        cv2.grabCut(bgr, etat, None, None, None, 3, cv2.GC_INIT_WITH_MASK)
-    return etat % 2 == 1
+        bgr = cv2.resize(bgr, taille, interpolation=cv2.INTER_AREA)
+        cv2.grabCut(bgr, petit, None, None, None, 3, cv2.GC_INIT_WITH_MASK)
+    return cv2.resize(petit % 2, (w, h), interpolation=cv2.INTER_NEAREST) == 1
 
 
 def _nettoyer(masque):
@@ -443,6 +460,17 @@ def _avertir(rvb, masque, part):
             "Changez de fond, ou éclairez le vêtement de côté."
         )
     return messages
+
+
+def avertir_du_doute(probabilites):
+    """Une phrase, dans une liste, si la plus grande des probabilités (n,) est trop basse ; sinon []."""
+    p = max(probabilites)
+    if p >= DOUTE:
+        return []
+    return [
+        f"Le réseau hésite ({p:.0%}) : la photo le trompe, ou ce n'est aucune des {len(probabilites)} classes. "
+        "Prenez un seul vêtement, entier et à plat, sur un fond uni."
+    ]
 
 
 def _contraste_au_contour(lab, masque):
