@@ -120,7 +120,7 @@ def preparer(source, contrat):
 
 COTE_ENTREE = 28
 COTE_DETOURAGE = 192
-COTE_COUPE = 112
+COTE_COUPE = 112  # où le fond n'est pas uni : chercher le contour coûte plus cher
 SEUIL_BAS, SEUIL_HAUT = 0.03, 0.95  # part de premier plan en deçà et au-delà de laquelle on avertit
 DOUTE = 0.38  # probabilité de la réponse en deçà de laquelle on avertit
 
@@ -263,8 +263,7 @@ def _separer(rvb, alpha):
     large = cv2.copyMakeBorder(rvb, marge, marge, marge, marge, cv2.BORDER_REPLICATE)
     masque = _sur_fond_uni(large)
     if masque is None:
-        saillance = _saillance(large)
-        masque = _detourer(large, saillance)
+        saillance, masque = _detourer(large)
     else:
         saillance = masque.astype(np.float32)
     sans_marge = slice(marge, -marge), slice(marge, -marge)
@@ -345,7 +344,7 @@ def _refuser_unie(rvb, alpha, source):
         refuser_photo(nom, "image d'une seule couleur", "un vêtement sur un fond", remede)
 
 
-def _saillance(rvb, cote=20, portee_couleur=7.0, portee_lieu=0.25, lissage=10.0):
+def _saillance(rvb, cote=16, portee_couleur=7.0, portee_lieu=0.25, lissage=10.0):
     """Ce qui ressort du fond : float32 (h, l) dans 0–1, par contraste avec ce qui tient au bord.
 
     D'après Zhu, Liang, Wei et Sun, « Saliency Optimization from Robust Background Detection », 2014 : une
@@ -398,28 +397,29 @@ def _etaler(valeurs, centile=100):
     return np.clip((valeurs - bas) / max(haut - bas, 1e-6), 0, 1)
 
 
-def _detourer(rvb, saillance):
-    """Masque booléen (h, l) du vêtement : GrabCut, amorcé par la saillance."""
+def _detourer(rvb):
+    """Rend (saillance, masque) (h, l) du vêtement : GrabCut, amorcé par la saillance, sur une image réduite."""
+    h, w = rvb.shape[:2]
+    echelle = min(1, COTE_COUPE / max(h, w))
+    rvb = cv2.resize(rvb, None, fx=echelle, fy=echelle, interpolation=cv2.INTER_AREA)
+    saillance = _saillance(rvb)
     seuil, _ = cv2.threshold((saillance * 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)
     etat = np.where(saillance > seuil / 255, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     etat[saillance < 0.05] = cv2.GC_BGD
     etat[saillance > 0.95] = cv2.GC_FGD
-    return _couper(rvb, etat)
+    masque = _couper(rvb, etat).astype(np.float32)
+    saillance, masque = (cv2.resize(carte, (w, h)) for carte in (saillance, masque))
+    return saillance, masque > 0.5
 
 
 def _couper(rvb, etat):
-    """Masque booléen (h, l) : GrabCut, à partir d'un état uint8 par pixel, sur une image de `COTE_COUPE` au plus."""
-    h, w = etat.shape
-    echelle = min(1, COTE_COUPE / max(h, w))
-    taille = round(w * echelle), round(h * echelle)
-    petit = cv2.resize(etat, taille, interpolation=cv2.INTER_NEAREST)
-    avant = petit % 2 == 1
+    """Masque booléen (h, l) : GrabCut, à partir d'un état uint8 par pixel."""
+    avant = etat % 2 == 1
     if min(avant.sum(), (~avant).sum()) > 30:
         cv2.setRNGSeed(0)  # GrabCut tire au sort : même photo, même entrée
         bgr = cv2.cvtColor(rvb, cv2.COLOR_RGB2BGR)
-        bgr = cv2.resize(bgr, taille, interpolation=cv2.INTER_AREA)
-        cv2.grabCut(bgr, petit, None, None, None, 3, cv2.GC_INIT_WITH_MASK)
-    return cv2.resize(petit % 2, (w, h), interpolation=cv2.INTER_NEAREST) == 1
+        cv2.grabCut(bgr, etat, None, None, None, 3, cv2.GC_INIT_WITH_MASK)
+    return etat % 2 == 1
 
 
 def _nettoyer(masque):
