@@ -39,6 +39,12 @@ def pytest_configure(config):
     for variable in ("TMPDIR", "TEMP", "TMP"):
         os.environ[variable] = dossier
     tempfile.tempdir = None  # oublie le dossier mémorisé avant ce changement
+    # Un processus par cœur : à chacun, un fil de calcul suffit.
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+            os.environ.setdefault(variable, "1")
+        # Ce que JAX compile ici ne sert qu'une fois : autant ne pas l'optimiser.
+        os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
     corriger_keras()
     config.add_cleanup(lambda: shutil.rmtree(dossier, ignore_errors=True))
 

@@ -14,13 +14,10 @@ import platform
 import re
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import sys
 import sysconfig
-import tempfile
-import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -54,21 +51,11 @@ LABOS = RACINE / "analyse_image"
 VENV = RACINE / ".venv"
 VERSIONS = ((3, 13), (3, 12), (3, 11))
 PLACE_NECESSAIRE = 5  # Go : bibliothèques installées et fichiers téléchargés
-PLACE_NOTEBOOK = 2_000_000  # octets : un notebook exécuté en fait moins
 
-# Bibliothèques importées après l'installation, quand requirements.txt les demande : paquet, module.
+# Bibliothèques importées après l'installation, quand requirements.txt les demande.
 PRINCIPALES = {
-    "tensorflow": "tensorflow",
-    "keras": "keras",
-    "numpy": "numpy",
-    "pandas": "pandas",
-    "matplotlib": "matplotlib",
-    "seaborn": "seaborn",
-    "scikit-learn": "sklearn",
-    "pillow": "PIL",
-    "jupyterlab": "jupyterlab",
-    "nbclient": "nbclient",
-    "pytest": "pytest",
+    *("tensorflow", "keras", "numpy", "pandas", "matplotlib", "seaborn"),
+    *("jupyterlab", "nbclient", "pytest"),
 }
 
 # Ce que pip garde des réglages de la machine : où sont les paquets, et comment on y va.
@@ -84,10 +71,14 @@ ECARTEES = re.compile(
 # … et celles qui n'y changent rien.
 SANS_EFFET = re.compile(r"PYTHON(FAULTHANDLER|HASHSEED|PYCACHEPREFIX|UNBUFFERED|UTF8)$|KERAS_HOME$")
 LOCALES = "127.0.0.1,localhost"
+INTERROMPU = 130  # code de retour d'une de nos commandes arrêtée par Ctrl+C, qui l'a déjà dit
 
 
 class Probleme(Exception):
-    """Ce qui empêche de continuer : ce qui est trouvé, ce qui est attendu, que faire."""
+    """Ce qui empêche de continuer : ce qui est trouvé ou attendu, et le remède."""
+
+    def __init__(self, constat, remede):
+        super().__init__(f"{constat}\nRemède : {remede}")
 
 
 class Termine(KeyboardInterrupt):
@@ -141,9 +132,27 @@ def lancer_et_attendre(commande, **options):
                 processus.terminate()
             except KeyboardInterrupt:
                 interrompue = True
-    if interrompue and processus.returncode != 0:
+    if interrompue and processus.returncode not in (0, INTERROMPU):
         raise KeyboardInterrupt
     return processus.returncode
+
+
+def interroger(commande, **options):
+    """Lance une commande sans rien montrer ; rend sa réponse : returncode, stdout et stderr (textes)."""
+    tubes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+    options.update(tubes, stdin=subprocess.DEVNULL, encoding="utf-8", errors="replace")
+    return subprocess.run([str(mot) for mot in commande], **options)
+
+
+def python_venv():
+    """Chemin de l'interpréteur de .venv/."""
+    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def lancer_module(module, arguments):
+    """Lance un de nos modules, qui a besoin des bibliothèques de .venv/ ; rend son code de retour."""
+    env = dict(os.environ, PYTHONPATH=str(RACINE))
+    return lancer_et_attendre([python_venv(), "-m", module, *arguments], env=env)
 
 
 # --- Un Python convenable --------------------------------------------------------------------
@@ -157,14 +166,7 @@ def version_de(commande, module="sys"):
     """
     code = f"import sys, {module}; print(*sys.version_info[:2])"
     try:
-        reponse = subprocess.run(
-            [*map(str, commande), "-c", code],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=60,
-        )
-        majeure, mineure = reponse.stdout.split()
+        majeure, mineure = interroger([*commande, "-c", code], timeout=60).stdout.split()
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return None
     return int(majeure), int(mineure)
@@ -181,9 +183,9 @@ def trouver_python():
                 return commande
     raise Probleme(
         f"Python {platform.python_version()} ne convient pas : il faut Python 3.11, 3.12 ou 3.13 "
-        "(TensorFlow n'est pas publié pour les autres),\net aucun des trois n'est installé ici.\n"
-        "Que faire : installez Python 3.13 depuis https://www.python.org/downloads/ puis relancez "
-        "cette commande,\nou travaillez sans rien installer dans Codespaces ou Colab (README.md)."
+        "(TensorFlow n'est pas publié pour les autres),\net aucun des trois n'est installé ici.",
+        "installez Python 3.13 depuis https://www.python.org/downloads/ puis relancez cette commande,"
+        "\nou travaillez sans rien installer dans Codespaces ou Colab (README.md).",
     )
 
 
@@ -204,17 +206,12 @@ def verifier_machine(plateforme=None, machine=None, bits=None):
     else:
         return
     raise Probleme(
-        f"TensorFlow n'est pas publié pour {raison}.\n"
-        f"Que faire : {remede},\nou travaillez dans Codespaces ou Colab (README.md)."
+        f"TensorFlow n'est pas publié pour {raison}.",
+        f"{remede},\nou travaillez dans Codespaces ou Colab (README.md).",
     )
 
 
 # --- L'environnement .venv/ ------------------------------------------------------------------
-
-
-def python_venv():
-    """Chemin de l'interpréteur de .venv/."""
-    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def temoin():
@@ -225,6 +222,11 @@ def temoin():
 def empreinte():
     """Somme SHA-256 de requirements.txt : elle change quand il faut réinstaller."""
     return hashlib.sha256((RACINE / "requirements.txt").read_bytes()).hexdigest()
+
+
+def place_libre():
+    """Gigaoctets libres là où l'on installe."""
+    return shutil.disk_usage(str(RACINE)).free / 1e9
 
 
 def droits_apt(appeler=subprocess.call):
@@ -242,26 +244,22 @@ def droits_apt(appeler=subprocess.call):
 def installer_ensurepip(version, appeler=subprocess.call):
     """Installe le paquet qui manque à un Debian ou Ubuntu neuf : python3.X-venv."""
     paquet = f"python{version[0]}.{version[1]}-venv"
-    probleme = f"Ce Python n'a pas de quoi créer un environnement virtuel ({paquet} manque).\n"
+    constat = f"Ce Python n'a pas de quoi créer un environnement virtuel ({paquet} manque)."
     if not shutil.which("apt-get"):
-        raise Probleme(
-            f"{probleme}Que faire : installez les modules « venv » et « ensurepip » de Python avec "
-            "le gestionnaire de paquets de votre système, puis relancez."
-        )
+        remede = "installez ses modules « venv » et « ensurepip » avec le gestionnaire de paquets"
+        raise Probleme(constat, f"{remede} de votre système, puis relancez.")
     droits = droits_apt(appeler)
     a_la_main = f"sudo apt update && sudo apt install {paquet}"
     if droits is None:
-        raise Probleme(f"{probleme}Que faire : lancez « {a_la_main} », puis relancez.")
-    annoncer(
-        f"{probleme}On l'installe avec apt"
-        + (" (mot de passe demandé)…" if droits == ["sudo"] else "…")
-    )
+        raise Probleme(constat, f"lancez « {a_la_main} », puis relancez.")
+    demande = " (mot de passe demandé)" if droits == ["sudo"] else ""
+    annoncer(f"{constat}\nOn l'installe avec apt{demande}…")
     apt = [*droits, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y"]
     appeler([*apt, "update"])  # un échec ici n'empêche pas toujours l'installation
     if appeler([*apt, "install", "--no-install-recommends", paquet]) != 0:
         raise Probleme(
-            f"apt n'a pas pu installer {paquet} (son message est ci-dessus).\n"
-            f"Que faire : vérifiez la connexion à Internet, essayez « {a_la_main} », puis relancez."
+            f"apt n'a pas pu installer {paquet} (son message est ci-dessus).",
+            f"vérifiez la connexion à Internet, essayez « {a_la_main} », puis relancez.",
         )
 
 
@@ -271,25 +269,20 @@ def creer_venv():
     python = trouver_python()
     if os.pathsep in str(RACINE):
         raise Probleme(
-            f"Le chemin de ce dossier contient « {os.pathsep} », que Python n'y admet pas :\n"
-            f"{RACINE}\nQue faire : renommez ou déplacez le dossier, puis relancez."
+            f"Le chemin de ce dossier contient « {os.pathsep} », que Python n'y admet pas :\n{RACINE}",
+            "renommez ou déplacez le dossier, puis relancez.",
         )
     version = version_de(python)
     if version_de(python, module="ensurepip") is None:
         installer_ensurepip(version)
     etat = "incomplet, ou d'une autre version de Python : on le refait" if VENV.exists() else "créé"
     annoncer(f"Environnement .venv/ {etat} avec Python {version[0]}.{version[1]}…")
-    reponse = subprocess.run(
-        [*python, "-m", "venv", "--clear", str(VENV)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    reponse = interroger([*python, "-m", "venv", "--clear", VENV])
     if reponse.returncode != 0 or version_de([python_venv()], module="pip") is None:
         raise Probleme(
-            f"L'environnement .venv/ n'a pas pu être créé :\n{reponse.stdout.decode('utf-8', 'replace').strip()}\n"
-            "Que faire : fermez les programmes qui s'en servent (JupyterLab, VS Code), supprimez "
-            ".venv/,\nvérifiez que vous avez le droit d'écrire ici, puis relancez."
+            f"L'environnement .venv/ n'a pas pu être créé :\n{reponse.stdout}{reponse.stderr}".strip(),
+            "fermez les programmes qui s'en servent (JupyterLab, VS Code), supprimez .venv/,\n"
+            "vérifiez que vous avez le droit d'écrire ici, puis relancez.",
         )
 
 
@@ -298,15 +291,9 @@ def environnement_de_pip():
 
     Un « target » de pip.conf, PIP_PREFIX ou PIP_DRY_RUN mettraient les paquets ailleurs, ou nulle part.
     """
-    lecture = subprocess.run(
-        [str(python_venv()), "-m", "pip", "config", "list"],
-        env=dict(os.environ, PIP_QUIET="0"),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    texte = lecture.stdout.decode("utf-8", "replace").replace("\r\n", "\n")
-    lus = re.findall(r"^(global|install|:env:)\.([\w-]+)=('.*'|\".*\")$", texte, re.M)
+    lister = [python_venv(), "-m", "pip", "config", "list"]
+    reglages = interroger(lister, env=dict(os.environ, PIP_QUIET="0")).stdout
+    lus = re.findall(r"^(global|install|:env:)\.([\w-]+)=('.*'|\".*\")$", reglages, re.M)
     env = {nom: valeur for nom, valeur in os.environ.items() if not nom.startswith("PIP_")}
     env["PIP_CONFIG_FILE"] = os.devnull  # pip ne lit alors aucun autre fichier de réglages
     for section in ("global", "install", ":env:"):  # la dernière l'emporte, comme chez pip
@@ -316,24 +303,33 @@ def environnement_de_pip():
     return env
 
 
+def installer(liste, bavard=False):
+    """Installe dans .venv/ ce que demande un fichier requirements.txt ; `bavard` : pip montre sa progression."""
+    commande = [python_venv(), "-m", "pip", "install", "--disable-pip-version-check"]
+    # --no-compile : Python compilera lui-même, à leur premier import, les seuls fichiers dont on se sert.
+    commande += ["--prefer-binary", "--no-compile", "-r", liste]
+    commande += [] if bavard else ["--quiet"]
+    if lancer_et_attendre(commande, env=environnement_de_pip()) != 0:
+        raise Probleme(
+            "L'installation des bibliothèques a échoué (le message de pip est ci-dessus).",
+            f"vérifiez la connexion à Internet et la place libre ({place_libre():.1f} Go ici), "
+            "puis relancez : elle reprendra.\nSous Windows, si un chemin est trop long, placez le "
+            "dossier près de la racine (C:\\labos).",
+        )
+
+
 def verifier_bibliotheques():
     """Lève `Probleme` si une bibliothèque principale de requirements.txt ne s'importe pas."""
     demandees = re.findall(r"^[\w-]+", (RACINE / "requirements.txt").read_text("utf-8"), re.M)
-    modules = [PRINCIPALES[nom] for nom in demandees if nom in PRINCIPALES]
-    essai = subprocess.run(
-        [str(python_venv()), "-c", "".join(f"import {module}\n" for module in modules)],
-        cwd=str(VENV),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+    imports = "".join(f"import {nom}\n" for nom in demandees if nom in PRINCIPALES)
+    essai = interroger([python_venv(), "-c", imports], cwd=str(VENV))
     if essai.returncode != 0:
-        lignes = essai.stderr.decode("utf-8", "replace").strip().splitlines()
+        lignes = essai.stderr.strip().splitlines()
         raise Probleme(
             "Les bibliothèques sont installées, mais l'une d'elles ne s'importe pas :\n"
-            f"{lignes[-1] if lignes else f'arrêt, code {essai.returncode}'}\n"
-            "Que faire : supprimez .venv/ puis relancez. Sous Windows, installez d'abord "
-            "https://aka.ms/vs/17/release/vc_redist.x64.exe."
+            f"{lignes[-1] if lignes else f'arrêt, code {essai.returncode}'}",
+            "supprimez .venv/ puis relancez. Sous Windows, installez d'abord "
+            "https://aka.ms/vs/17/release/vc_redist.x64.exe.",
         )
 
 
@@ -344,27 +340,17 @@ def preparer():
     attendue = empreinte()
     if temoin().exists() and temoin().read_text(encoding="utf-8") == attendue:
         return
-    libre = shutil.disk_usage(str(RACINE)).free / 1e9
-    if libre < PLACE_NECESSAIRE:
-        annoncer(f"Attention : {libre:.1f} Go libres, il en faut environ {PLACE_NECESSAIRE}.")
+    if place_libre() < PLACE_NECESSAIRE:
+        annoncer(
+            f"Attention : {place_libre():.1f} Go libres, il en faut environ {PLACE_NECESSAIRE}."
+        )
     annoncer(
         "Installation des bibliothèques (1 Go à télécharger, 3,5 Go sur le disque) : "
         "quelques minutes, cette fois seulement…"
     )
     if temoin().exists():
         temoin().unlink()  # une installation interrompue doit être refaite
-    commande = [python_venv(), "-m", "pip", "install", "--disable-pip-version-check"]
-    # --no-compile : Python compilera lui-même, à leur premier import, les seuls fichiers dont on se sert.
-    commande += ["--prefer-binary", "--no-compile", "-r", RACINE / "requirements.txt"]
-    # Sur un terminal, pip montre sa progression ; dans un journal, elle n'apprend rien.
-    commande += [] if sys.stdout.isatty() else ["--quiet"]
-    if lancer_et_attendre(commande, env=environnement_de_pip()) != 0:
-        raise Probleme(
-            "L'installation des bibliothèques a échoué (le message de pip est ci-dessus).\n"
-            f"Que faire : vérifiez la connexion à Internet et la place libre ({libre:.1f} Go ici), "
-            "puis relancez : elle reprendra.\nSous Windows, si un chemin est trop long, placez le "
-            "dossier près de la racine (C:\\labos)."
-        )
+    installer(RACINE / "requirements.txt", bavard=sys.stdout.isatty())  # dans un journal, rien
     verifier_bibliotheques()
     ecrire(temoin(), attendue.encode())
     annoncer("Environnement prêt.")
@@ -406,7 +392,7 @@ def sans_mandataire(env):
     env.update(no_proxy=exceptions, NO_PROXY=exceptions)
 
 
-# --- Ouvrir et exécuter les labos ------------------------------------------------------------
+# --- Ouvrir un labo --------------------------------------------------------------------------
 
 
 def trouver_labo(nom):
@@ -415,7 +401,7 @@ def trouver_labo(nom):
         if chemin.suffix == ".ipynb" and chemin.is_file():
             return chemin.resolve()
     connus = ", ".join(chemin.stem for chemin in sorted(LABOS.glob("*.ipynb")))
-    raise Probleme(f"Aucun labo ne s'appelle « {nom} ».\nLabos présents : {connus or 'aucun'}.")
+    raise Probleme(f"Aucun labo ne s'appelle « {nom} ».", f"choisissez parmi {connus or 'aucun'}.")
 
 
 def options_jupyter(env, root, systeme):
@@ -448,246 +434,6 @@ def ouvrir(nom):
     return lancer_et_attendre([python_venv(), "-m", "jupyterlab", "--log-level=WARN", *options])
 
 
-def etapes(cellules):
-    """Position de chaque cellule de code → « cellule 3/12 · le dernier titre Markdown qui la précède »."""
-    titre, trouvees = "", {}
-    for position, cellule in enumerate(cellules):
-        if cellule.cell_type == "markdown":
-            titre = ([titre] + re.findall(r"^#+ +(.+)$", cellule.source, re.MULTILINE))[-1].strip()
-        elif cellule.cell_type == "code":
-            trouvees[position] = titre
-    noms = enumerate(trouvees.items(), start=1)
-    return {p: f"cellule {rang}/{len(trouvees)} · {titre}" for rang, (p, titre) in noms}
-
-
-def nettoyer(notebook):
-    """Ôte d'un notebook exécuté ce qui dépend de la machine ou ne vit que dans une session."""
-    notebook.metadata.clear()
-    notebook.metadata.kernelspec = {
-        "display_name": "Python 3 (ipykernel)",
-        "language": "python",
-        "name": "python3",
-    }
-    notebook.metadata.language_info = {"name": "python"}
-    for cellule in notebook.cells:
-        if cellule.cell_type == "code":
-            cellule.metadata.pop("execution", None)
-            # Un widget sans son noyau s'affiche comme une erreur.
-            cellule.outputs = [
-                sortie
-                for sortie in cellule.outputs
-                if "application/vnd.jupyter.widget-view+json" not in sortie.get("data", {})
-            ]
-
-
-def lignes_retenues(notebook):
-    """Lignes de sortie à rappeler à la fin : données employées, scores, verdicts."""
-    motif = r"⚠|Données|Erreur ?:|Précision ?:|Modèle sauvegardé !|Selon moi l'image est"
-    sorties = [s for c in notebook.cells if c.cell_type == "code" for s in c.outputs]
-    textes = [s.get("text") or s.get("data", {}).get("text/plain", "") for s in sorties]
-    return [ligne for texte in textes for ligne in texte.splitlines() if re.match(motif, ligne)]
-
-
-def lire_notebook(source):
-    """Le notebook d'un fichier, sans ses sorties : celles d'une autre exécution ne disent rien de celle-ci."""
-    import nbformat
-
-    try:
-        notebook = nbformat.read(source, as_version=4)
-    except (ValueError, nbformat.ValidationError) as erreur:
-        raise Probleme(
-            f"{source.name} n'est pas un notebook lisible ({erreur}).\n"
-            f"Que faire : récupérez-le, par exemple avec « git checkout -- {source.name} »."
-        ) from erreur
-    for cellule in notebook.cells:
-        if cellule.cell_type == "code":
-            cellule.update(outputs=[], execution_count=None)
-    return notebook
-
-
-def executer_notebook(notebook, dossier, env):
-    """Exécute un notebook dans un noyau neuf, à partir de `dossier` ; rend None, ou l'échec (texte)."""
-    import nbclient
-
-    debut, courante, noms = time.monotonic(), {}, etapes(notebook.cells)
-
-    def suivre(cell, cell_index):
-        minutes, secondes = divmod(int(time.monotonic() - debut), 60)
-        courante.update(source=cell.source, nom=noms[cell_index])
-        annoncer(f"  [{minutes:02d}:{secondes:02d}] {noms[cell_index]}")
-
-    client = nbclient.NotebookClient(
-        notebook,
-        timeout=None,
-        kernel_name="python3",
-        extra_arguments=["--log-level=ERROR"],
-        resources={"metadata": {"path": str(dossier)}},
-        on_cell_execute=suivre,
-        record_timing=False,
-        coalesce_streams=True,
-    )
-    try:
-        client.execute(env=env)
-    except nbclient.exceptions.CellExecutionError as erreur:
-        raison = f"{erreur.ename}: {erreur.evalue}"
-    except nbclient.exceptions.DeadKernelError:
-        raison = "le noyau Python s'est arrêté, le plus souvent faute de mémoire."
-    else:
-        return None
-    return f"{courante['nom']}\n\n{courante['source']}\n\n{raison}" if courante else raison
-
-
-def dossier_de_sortie(voulu):
-    """`voulu` si l'on peut y écrire un notebook, sinon un dossier temporaire, et on le dit."""
-    try:
-        voulu.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=str(voulu)) as essai:
-            essai.write(bytes(PLACE_NOTEBOOK))
-            essai.flush()
-        return voulu
-    except OSError as erreur:
-        secours = Path(tempfile.mkdtemp(prefix="labos-sortie-"))
-        annoncer(
-            f"Impossible d'écrire dans « {voulu} » ({en_francais(erreur)}) : "
-            f"le résultat ira dans « {secours} »."
-        )
-        return secours
-
-
-def ranger(notebook, dossier, nom):
-    """Écrit un notebook exécuté dans `dossier`, ou ailleurs s'il n'y a plus de place ; rend son chemin."""
-    import nbformat
-
-    nettoyer(notebook)
-    contenu = nbformat.writes(notebook).encode()
-    try:
-        ecrire(dossier / nom, contenu)
-    except OSError:  # le disque s'est rempli pendant l'exécution
-        dossier = dossier_de_sortie(dossier)
-        ecrire(dossier / nom, contenu)
-    return dossier / nom
-
-
-def executer(noms, rapide=False, dossier=None, sur_place=False):
-    """Exécute des labos à la suite ; s'arrête au premier qui échoue et rend alors 1."""
-    if rapide and sur_place:
-        raise Probleme(
-            "--rapide et --sur-place ne vont pas ensemble : les scores du mode rapide ne valent "
-            "rien.\nQue faire : ôtez l'un des deux."
-        )
-    sources = [trouver_labo(nom) for nom in noms or ("classification", "test_model")]
-    notebooks = {source: lire_notebook(source) for source in sources}
-    # Avant d'y passer des minutes, on s'assure que les résultats pourront être écrits.
-    sortie = dossier_de_sortie(Path(dossier or RACINE / "sortie").resolve())
-    lieux = {s.parent: dossier_de_sortie(s.parent) if sur_place else sortie for s in sources}
-    env = dict(os.environ)
-    with tempfile.TemporaryDirectory(prefix="labos-") as propre:
-        if rapide:
-            # En mode rapide, les labos écrivent dans le dossier temporaire : chacun le sien.
-            env.update(LABO_RAPIDE="1", TMPDIR=propre, TEMP=propre, TMP=propre)
-        bilan = []
-        for source, notebook in notebooks.items():
-            annoncer(f"\n{source.name}")
-            debut = time.monotonic()
-            echec = executer_notebook(notebook, source.parent, env)
-            # Un notebook fourni n'est remplacé que par une exécution réussie.
-            rangement = ranger(notebook, sortie if echec else lieux[source.parent], source.name)
-            duree = time.monotonic() - debut
-            bilan += [f"\n{source.name} : {duree:.0f} s, résultat dans {nom_court(rangement)}"]
-            bilan += [f"  {ligne}" for ligne in lignes_retenues(notebook)]
-            if echec:
-                break
-    annoncer("\n".join(bilan))
-    if echec:
-        annoncer(f"\nÉCHEC de {source.name}, {echec}")
-    return 1 if echec else 0
-
-
-# --- Servir un modèle ------------------------------------------------------------------------
-
-
-def premier_port_libre(port):
-    """Le premier port libre de cette machine à partir de `port`."""
-    for essai in range(port, port + 50):
-        with socket.socket() as prise:
-            if prise.connect_ex(("127.0.0.1", essai)) != 0:
-                return essai
-    raise Probleme(
-        f"Aucun port libre entre {port} et {port + 49}.\nQue faire : arrêtez un serveur."
-    )
-
-
-def commandes_du_service(modele, port, port_page):
-    """Rend (commande du service, commande de la page, réglages d'environnement)."""
-    service = [python_venv(), "-m", "uvicorn", "service.api:app", "--app-dir", LABOS]
-    service += ["--http", "h11", "--port", port, "--timeout-graceful-shutdown", "5"]
-    page = [python_venv(), "-m", "streamlit", "run", LABOS / "service" / "page.py"]
-    page += ["--server.port", port_page, "--server.address", "localhost"]
-    if (
-        os.environ.get("CODESPACES") == "true"
-    ):  # la page y est vue sous une autre adresse que la sienne
-        page += ["--server.enableCORS", "false", "--server.enableXsrfProtection", "false"]
-    reglages = {"SERVICE_MODELE": str(modele), "SERVICE_ADRESSE": f"http://127.0.0.1:{port}"}
-    return [str(mot) for mot in service], [str(mot) for mot in page], reglages
-
-
-def servir(dossier):
-    """Lance le service et la page jusqu'à Ctrl+C ; rend le code de retour du premier qui s'arrête."""
-    modele = Path(dossier).resolve() if dossier else RACINE / "modele" / "reference"
-    if not (modele / "modele.tflite").is_file():
-        raise Probleme(
-            f"Pas de modèle exporté (modele.tflite) dans « {nom_court(modele)} ».\n"
-            "Que faire : exportez-le avec la section 1 de analyse_image/deploiement.ipynb, "
-            "ou lancez « servir » sans rien : modele/reference."
-        )
-    port, port_page = premier_port_libre(8000), premier_port_libre(8501)
-    service, page, reglages = commandes_du_service(modele, port, port_page)
-    annoncer(f"Modèle : {nom_court(modele)}. Pour tout arrêter : Ctrl+C ici.")
-    annoncer(f"  service : http://localhost:{port}/docs\n  page    : http://localhost:{port_page}")
-    # Service et page ne se parlent que sur cette machine : aucun serveur mandataire n'a à s'en mêler.
-    env = {nom: v for nom, v in os.environ.items() if not nom.lower().endswith("_proxy")}
-    env.update(reglages)
-    sans_mandataire(env)
-    processus = [subprocess.Popen(service, env=env)]
-    try:
-        processus.append(subprocess.Popen(page, env=env, stdout=subprocess.DEVNULL))
-        while all(p.poll() is None for p in processus):
-            time.sleep(0.2)
-        return next(p.returncode for p in processus if p.returncode is not None)
-    except KeyboardInterrupt:
-        annoncer("Service et page arrêtés.")
-        return 0
-    finally:
-        for p in processus:
-            p.terminate()
-        for p in processus:
-            p.wait()
-
-
-# --- Publier -----------------------------------------------------------------------------------
-
-
-def publier(arguments):
-    """Lance « python -m publication » ; le site a ses propres bibliothèques, que pip ajoute à .venv/."""
-    if arguments[0] == "site":
-        installer = [
-            python_venv(),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ]
-        installer += ["--prefer-binary", "-r", RACINE / "publication" / "requirements.txt"]
-        if lancer_et_attendre(installer, env=environnement_de_pip()) != 0:
-            raise Probleme(
-                "Les bibliothèques du site n'ont pas pu être installées (le message de pip est ci-dessus).\n"
-                "Que faire : vérifiez la connexion à Internet, puis relancez."
-            )
-    env = dict(os.environ, PYTHONPATH=str(RACINE))
-    return lancer_et_attendre([python_venv(), "-m", "publication", *arguments], env=env)
-
-
 # --- Vérifier le dépôt, écrire son adresse ---------------------------------------------------
 
 
@@ -713,25 +459,19 @@ def changer_adresse(url):
 
     Rend la liste des fichiers changés. L'adresse en vigueur est celle de pyproject.toml.
     """
-    forme = (
-        r"https://github\.com/([A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}?)(?:\.git)?/?"
-    )
-    correspondance = re.fullmatch(forme, url.strip())
-    if not correspondance:
+    attendue = "https://github.com/COMPTE/DEPOT"
+    forme = r"https://github\.com/([A-Za-z0-9][A-Za-z0-9-]{0,38}/[\w.-]{1,100}?)(?:\.git)?/?"
+    nouveau = re.fullmatch(forme, url.strip(), re.ASCII)
+    if not nouveau:
         raise Probleme(
-            f"« {url} » n'est pas l'adresse d'un dépôt GitHub.\nAttendu : https://github.com/COMPTE/DEPOT"
+            f"« {url} » n'est pas l'adresse d'un dépôt GitHub.", f"donnez-la ainsi : {attendue}"
         )
-    nouveau = correspondance.group(1)
     projet = RACINE / "pyproject.toml"
-    ligne = re.search(
-        r'^adresse = "https://github\.com/([^"\s]+)"$', projet.read_text(encoding="utf-8"), re.M
-    )
+    ligne = r'^adresse = "https://github\.com/([^"\s]+)"$'
+    ligne = re.search(ligne, projet.read_text(encoding="utf-8"), re.M)
     if not ligne:
-        raise Probleme(
-            "pyproject.toml n'a plus, dans [tool.labo], de ligne "
-            '« adresse = "https://github.com/COMPTE/DEPOT" ».'
-            "\nQue faire : remettez-la, puis relancez."
-        )
+        constat = "pyproject.toml n'a plus l'adresse du dépôt, dans [tool.labo]."
+        raise Probleme(constat, f'remettez la ligne « adresse = "{attendue}" », puis relancez.')
     # Les formes sous lesquelles une adresse de dépôt apparaît : GitHub, Colab, Codespaces.
     ancienne = re.compile(
         r"((?:github\.com|colab\.research\.google\.com/github|codespaces\.new)/|[?&]repo=)"
@@ -743,7 +483,7 @@ def changer_adresse(url):
     changes = []
     for fichier in fichiers:
         avant = fichier.read_bytes().decode("utf-8")
-        apres = ancienne.sub(rf"\g<1>{nouveau}", avant)
+        apres = ancienne.sub(rf"\g<1>{nouveau.group(1)}", avant)
         if apres != avant:
             ecrire(fichier, apres.encode("utf-8"))
             changes.append(fichier)
@@ -777,12 +517,9 @@ def lire_arguments(arguments):
     lieu.add_argument("--sortie")
     lieu.add_argument("--sur-place", action="store_true")
     commandes.add_parser("servir").add_argument("modele", nargs="?")
-    for nom in ("site", "publier"):
-        publication = commandes.add_parser(nom, prefix_chars="\0", add_help=False)
-        publication.add_argument("options", nargs="*")
-    commandes.add_parser("tests", prefix_chars="\0", add_help=False).add_argument(
-        "options", nargs="*"
-    )
+    for nom in ("publier", "site", "tests"):  # leurs options ne sont pas pour nous
+        autre = commandes.add_parser(nom, prefix_chars="\0", add_help=False)
+        autre.add_argument("options", nargs="*")
     commandes.add_parser("adresse").add_argument("url")
     return analyseur.parse_args(arguments or ["ouvrir"])
 
@@ -800,17 +537,14 @@ def obeir(arguments):
     preparer()
     if choix.commande == "ouvrir":
         return ouvrir(choix.labo)
-    if choix.commande == "servir":
-        return servir(choix.modele)
-    if choix.commande in ("site", "publier"):
-        return publier([choix.commande, *choix.options])
     if choix.commande == "tests":
         return tester(choix.options)
-    if choix.commande == "executer":
-        if Path(sys.prefix).resolve() != VENV.resolve():
-            # nbclient n'est installé que dans .venv/ : on s'y relance.
-            return lancer_et_attendre([python_venv(), __file__, *arguments])
-        return executer(choix.labos, choix.rapide, choix.sortie, choix.sur_place)
+    if choix.commande in ("executer", "servir"):
+        return lancer_module("commandes", arguments)
+    if choix.commande in ("site", "publier"):
+        if choix.commande == "site":  # il a ses propres bibliothèques
+            installer(RACINE / "publication" / "requirements.txt")
+        return lancer_module("publication", arguments)
     return 0
 
 
@@ -822,7 +556,8 @@ def tolerant(flux):
     return io.TextIOWrapper(flux.detach(), flux.encoding, "replace", line_buffering=True)  # 3.6
 
 
-def principal():
+def principal(obeir=obeir):
+    """Lance une commande ; rend le code de retour du programme, ses échecs dits en français."""
     sys.stdout, sys.stderr = tolerant(sys.stdout), tolerant(sys.stderr)
     signal.signal(signal.SIGTERM, terminer)
     try:
@@ -838,7 +573,7 @@ def principal():
         return 1
     except KeyboardInterrupt:
         print("\nInterrompu. La même commande reprendra où il faut.", file=sys.stderr)
-        return 130
+        return INTERROMPU
 
 
 if __name__ == "__main__":

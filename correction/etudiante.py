@@ -33,6 +33,7 @@ GARDES = (
     "analyse_image/service",
     "analyse_image/echelle",
     "publication",
+    "commandes",
     "datas/LISEZMOI.md",
     "images",
     "modele/reference",

@@ -11,6 +11,9 @@ from correction.fournis import empreinte_poids
 
 DEMARRAGE = 60  # secondes accordées à l'import de TensorFlow sur une machine chargée
 MEMOIRE = 6 * limites.GO
+PAR_PROCESSUS = (
+    10  # modèles : pour moins, importer TensorFlow une fois de plus coûte plus qu'il ne fait gagner
+)
 
 
 @functools.cache
@@ -31,7 +34,7 @@ def poids_fournis():
 
 
 def examiner_tous(taches, travail, X_test, y_test, avancer=None, duree=60, ouvriers=2):
-    """Examine des modèles dans `ouvriers` processus limités ; rend {clé: résultat}."""
+    """Examine des modèles dans `ouvriers` processus limités, au plus ; rend {clé: résultat}."""
     images = Path(travail) / "images-test.npz"
     np.savez(images, X_test=X_test, y_test=y_test)
     return files.traiter(
@@ -43,7 +46,7 @@ def examiner_tous(taches, travail, X_test, y_test, avancer=None, duree=60, ouvri
             "charge": False,
             "probleme": f"modèle non chargé, {raison}",
         },
-        ouvriers,
+        min(ouvriers, 1 + len(taches) // PAR_PROCESSUS),
         duree + DEMARRAGE,
         MEMOIRE,
         [images],

@@ -3,9 +3,9 @@
     python mesures/hm.py [--photos 600] [--dossier DOSSIER]
 
 De vraies photos (celles du labo 4, CC0), agrandies à 1166×1750 pixels et recompressées au poids de celles d'H&M
-(28,7 Go pour 105 100, 273 Ko en moyenne), dans un dossier provisoire effacé à la fin. La façon publiée :
-`image_dataset_from_directory` (180×180, lots de 32), qui décode les photos entières à chaque époque. La nôtre :
-le cache d'`outils.cache`, lu mélangé, par lots de 32, du disque à chaque époque.
+(28,7 Go pour 105 100 : au plus 273 Ko en moyenne, les tables y étant comptées), dans un dossier provisoire effacé
+à la fin. La façon publiée : `image_dataset_from_directory` (180×180, lots de 32), qui décode les photos entières à
+chaque époque. La nôtre : le cache d'`outils.cache`, lu mélangé, par lots de 32, du disque à chaque époque.
 
 Mesuré : images lues par seconde, après une première époque (la lecture du cache est répétée jusqu'à 10 000
 images) ; fichiers déjà dans la mémoire du système pour tous : sur un disque froid, le cache, 97 Ko par photo, ne
@@ -74,7 +74,7 @@ def mesurer(photos, provisoire):
     )
     vitesses = {"publiée : décoder en entier": vitesse(lambda: sum(len(y) for _, y in publie), 1)}
     numeros = {str(i): 0 for i in range(len(chemins))}
-    manifeste = pd.DataFrame({"id": list(numeros), "path": chemins})
+    manifeste = pd.DataFrame({"id": list(numeros), "chemin": chemins})
     debut = time.perf_counter()
     bilan = cache.ecrire_cache(manifeste, provisoire / "cache", COTE)
     print(f"cache écrit en {time.perf_counter() - debut:.0f} s, {bilan['octets'] / 1e6:.0f} Mo")

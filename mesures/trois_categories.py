@@ -2,7 +2,7 @@
 
     python mesures/trois_categories.py [essai | essai:graine …]
 
-Par défaut, tous les essais, sauf `boutique` ; 3 minutes environ par essai et par graine.
+Par défaut, tous les essais, sauf `boutique` ; 5 minutes environ par essai et par graine.
 
 Essais : `labo` (toutes les photos, flux équilibré) ; `jeter` (classes égalisées en jetant des photos, comme
 le code publié) ; `moitie` et `quart` (une photo d'apprentissage sur deux, sur quatre) ; `boutique` : comme `labo`,
@@ -11,6 +11,7 @@ cellules sont lues dans trois_categories.ipynb. Les lignes s'ajoutent à mesures
 """
 
 import argparse
+import os
 import time
 from pathlib import Path
 
@@ -20,38 +21,29 @@ from resultats import ajouter_resultats, deja_mesure
 
 RESULTATS = Path(__file__).resolve().parent / "trois_categories.csv"
 CELLULES = (
-    *(
-        "imports",
-        "imports-outils",
-        "parametres",
-        "donnees",
-        "fiche",
-        "lire-fiche",
-        "classer",
-        "etablir",
-    ),
-    *("manifeste", "etat-photo", "check-source", "check", "photos", "equilibrer", "couper"),
-    *("repartir-source", "repartir", "charger", "transformer", "augmenter", "flux", "reseau"),
-    *("compiler", "predire"),
+    *("imports", "parametres", "donnees", "fiche", "lire-fiche", "classer", "essai-fiche"),
+    *("etablir", "manifeste-json", "manifeste", "etat-photo", "check-source", "check"),
+    *("doublons", "equilibrer", "couper", "repartir-source", "repartir", "charger"),
+    *("transformer", "augmenter", "flux", "reseau", "compiler", "predire"),
 )
 ESSAIS = {"labo": (1, 2, 3), "jeter": (1,), "moitie": (1,), "quart": (1,), "boutique": (1,)}
 
 
 def lire_labo():
     """Les noms (fonctions, tableaux) des cellules utiles du labo, et le test."""
-    labo = executer_cellules("trois_categories.ipynb", CELLULES)
+    labo = executer_cellules("trois_categories.ipynb", CELLULES, {"os": os})
     labo["X_test"], labo["y_test"] = labo["charger"]("test")
     return labo
 
 
 def choisir(labo, essai):
     """Les photos d'apprentissage d'un essai : (X, y)."""
-    apprentissage = labo["photos"].query("split == 'train'").reset_index(drop=True)
+    apprentissage = labo["photos"].query("jeu == 'train'").reset_index(drop=True)
     if essai == "jeter":
         rangs = labo["equilibrer"](apprentissage, graine=13).index
     else:
         part = {"moitie": 0.5, "quart": 0.25}.get(essai, 1)
-        rangs = apprentissage.groupby("class").sample(frac=part, random_state=13).index
+        rangs = apprentissage.groupby("classe").sample(frac=part, random_state=13).index
     return labo["X_apprentissage"][rangs], labo["y_apprentissage"][rangs]
 
 
@@ -104,7 +96,8 @@ def principal():
         lecteur.error(f"les données trouvées sont {labo['SOURCE']} : ce n'est pas cet essai")
     for essai, _, voulue in demandes:
         for graine in [int(voulue)] if voulue else ESSAIS[essai]:
-            if not deja_mesure({"essai": essai, "graine": graine}, RESULTATS):
+            cle = {"essai": essai, "graine": graine, "pas": labo["PAS"]}
+            if not deja_mesure(cle, RESULTATS):
                 ligne = mesurer(labo, essai, graine)
                 print(ligne, flush=True)
                 ajouter_resultats([ligne], RESULTATS)

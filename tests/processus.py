@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ANALYSE = Path(__file__).resolve().parents[1] / "analyse_image"
@@ -21,7 +22,9 @@ def lancer(code, *arguments):
 def ensemble(n, code, *arguments):
     """Ce qu'affichent `n` processus du même code, lancés en même temps ; échoue si l'un échoue."""
     essais = [lancer(code, *arguments) for _ in range(n)]
-    sorties = [essai.communicate(timeout=300) for essai in essais]
+    # Lus tous à la fois, sans limite de temps : l'un attend l'autre, et la machine peut être chargée.
+    with ThreadPoolExecutor(n) as fils:
+        sorties = list(fils.map(subprocess.Popen.communicate, essais))
     for essai, (_, erreur) in zip(essais, sorties, strict=True):
         assert essai.returncode == 0, erreur[-3_000:]
     return [sortie for sortie, _ in sorties]

@@ -69,12 +69,12 @@ def test_une_ligne_par_produit_utilisable_et_une_anomalie_par_produit_ecarte(des
     avant = contenu(dessine)
     manifeste, anomalies = catalogue.manifeste_json(dessine)
     assert len(manifeste) + len(anomalies) == N
-    assert {"path", "id", "class", "split"} <= set(manifeste.columns)
-    assert set(manifeste["class"]) == {"bottomwear", "shoes", "topwear"}
-    assert manifeste["split"].isna().all()
-    for chemin, produit in zip(manifeste["path"], manifeste["id"], strict=True):
+    assert {"chemin", "id", "classe", "jeu"} <= set(manifeste.columns)
+    assert set(manifeste["classe"]) == {"bottomwear", "shoes", "topwear"}
+    assert manifeste["jeu"].isna().all()
+    for chemin, produit in zip(manifeste["chemin"], manifeste["id"], strict=True):
         assert Path(chemin) == dessine / "images" / f"{produit}.jpg"
-    raisons = anomalies["reason"].value_counts()
+    raisons = anomalies["motif"].value_counts()
     for raison in ("JSON illisible", "clé manquante", "image absente", "catégorie inconnue"):
         assert raisons[raison] == 1
     assert contenu(dessine) == avant
@@ -86,9 +86,9 @@ def test_la_classe_vient_des_rayons(vide):
     ecrire_fiche(vide, 3, "Footwear", "Shoes")
     ecrire_fiche(vide, 4, "Footwear", "Sandal")
     manifeste, anomalies = catalogue.manifeste_json(vide)
-    assert manifeste["class"].tolist() == ["topwear", "bottomwear", "shoes"]
+    assert manifeste["classe"].tolist() == ["topwear", "bottomwear", "shoes"]
     assert manifeste["article"].tolist()[1] == "Jeans"
-    assert anomalies[["reason", "detail"]].to_numpy().tolist() == [
+    assert anomalies[["motif", "détail"]].to_numpy().tolist() == [
         [catalogue.HORS_SUJET, "Footwear / Sandal"]
     ]
 
@@ -115,7 +115,7 @@ def test_les_lignes_difficiles_de_styles_csv(vide):
         (vide / "images" / f"{produit}.jpg").write_bytes(b"")
     manifeste, anomalies = catalogue.manifeste_csv(vide)
     assert manifeste["id"].tolist() == ["7", "8", "10"]
-    assert anomalies["path"].tolist() == ["styles.csv, ligne 4"]
+    assert anomalies["chemin"].tolist() == ["styles.csv, ligne 4"]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_une_fiche_hostile_est_listee_et_n_arrete_rien(vide, octets, raison):
     (vide / "styles" / "5.json").write_bytes(octets)
     manifeste, anomalies = catalogue.manifeste_json(vide)
     assert manifeste["id"].tolist() == ["1"]
-    assert anomalies[["path", "reason"]].to_numpy().tolist() == [["5.json", raison]]
+    assert anomalies[["chemin", "motif"]].to_numpy().tolist() == [["5.json", raison]]
 
 
 @pytest.mark.parametrize("produit", ["../../secret", "/etc/passwd", "1\n", "٣", 1.5])
@@ -149,7 +149,7 @@ def test_un_identifiant_ne_fait_pas_sortir_du_dossier(vide, produit):
     (vide / "styles" / "1.json").write_text(json.dumps(fiche))
     manifeste, anomalies = catalogue.manifeste_json(vide)
     assert manifeste["id"].tolist() == ["2"]
-    assert anomalies["reason"].tolist() == ["identifiant invalide"]
+    assert anomalies["motif"].tolist() == ["identifiant invalide"]
 
 
 def test_un_identifiant_en_double_ne_compte_qu_une_fois(vide):
@@ -157,7 +157,7 @@ def test_un_identifiant_en_double_ne_compte_qu_une_fois(vide):
     (vide / "styles" / "2.json").write_bytes((vide / "styles" / "1.json").read_bytes())
     manifeste, anomalies = catalogue.manifeste_json(vide)
     assert manifeste["id"].tolist() == ["1"]
-    assert anomalies["reason"].tolist() == ["identifiant en double"]
+    assert anomalies["motif"].tolist() == ["identifiant en double"]
 
 
 @pytest.mark.parametrize("lire", [catalogue.manifeste_json, catalogue.manifeste_csv])
@@ -187,8 +187,8 @@ def test_les_identifiants_d_un_tableur_et_les_autres_suffixes_conviennent(vide):
     )
     manifeste, anomalies = catalogue.manifeste_csv(vide)
     assert manifeste["id"].tolist() == ["7", "8"]
-    assert [Path(chemin).name for chemin in manifeste["path"]] == ["7.JPG", "8.jpeg"]
-    assert set(anomalies["reason"]) == {catalogue.PARASITE} and len(anomalies) == 2
+    assert [Path(chemin).name for chemin in manifeste["chemin"]] == ["7.JPG", "8.jpeg"]
+    assert set(anomalies["motif"]) == {catalogue.PARASITE} and len(anomalies) == 2
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_checkfileisgood_dit_l_etat_et_la_raison_de_chaque_fichier(dessine, tmp_
     (sous / "mort.jpg").symlink_to(tmp_path / "nulle-part.jpg")
     avant = contenu(tmp_path)
     table = catalogue.checkFileIsGood(tmp_path)
-    assert table.columns.tolist() == ["path", "state", "reason"]
+    assert table.columns.tolist() == ["chemin", "état", "motif"]
     assert len(table) == 7
     etats = {Path(c).name: (e, r) for c, e, r in table.itertuples(index=False)}
     assert {nom for nom, (etat, _) in etats.items() if etat == "bon"} == {b.name for b in bonnes}
@@ -267,8 +267,8 @@ def test_checkfileisgood_compte_ce_que_le_systeme_a_laisse(dessine, tmp_path):
     for nom in ("a.jpg", *parasites, ".ipynb_checkpoints/a-checkpoint.jpg"):
         (tmp_path / nom).write_bytes(bonne)
     table = catalogue.checkFileIsGood(tmp_path)
-    assert table.loc[table["state"] == "bon", "path"].tolist() == [str(tmp_path / "a.jpg")]
-    assert table.loc[table["state"] == "mauvais", "reason"].tolist() == [catalogue.PARASITE] * 6
+    assert table.loc[table["état"] == "bon", "chemin"].tolist() == [str(tmp_path / "a.jpg")]
+    assert table.loc[table["état"] == "mauvais", "motif"].tolist() == [catalogue.PARASITE] * 6
 
 
 AVERTIR = """
@@ -366,7 +366,7 @@ EFFECTIFS = {"bottomwear": 100, "shoes": 40, "topwear": 300}
 def test_la_repartition_est_stratifiee_complete_et_reproductible():
     manifeste = faux_manifeste(EFFECTIFS)
     reparti = catalogue.repartir(manifeste, 0.15, 0.2, graine=1)
-    compte = pd.crosstab(reparti["class"], reparti["split"])
+    compte = pd.crosstab(reparti["classe"], reparti["jeu"])
     for classe, n in EFFECTIFS.items():
         assert compte.loc[classe].to_dict() == {
             "test": round(0.2 * n),
@@ -374,10 +374,10 @@ def test_la_repartition_est_stratifiee_complete_et_reproductible():
             "validation": round(0.15 * n),
         }
     melange = catalogue.repartir(manifeste.sample(frac=1, random_state=5), 0.15, 0.2, graine=1)
-    assert melange.sort_index()["split"].equals(reparti["split"])
+    assert melange.sort_index()["jeu"].equals(reparti["jeu"])
     autre = catalogue.repartir(manifeste, 0.15, 0.2, graine=2)
-    assert not autre["split"].equals(reparti["split"])
-    assert manifeste["split"].isna().all()  # l'original n'est pas touché
+    assert not autre["jeu"].equals(reparti["jeu"])
+    assert manifeste["jeu"].isna().all()  # l'original n'est pas touché
 
 
 def test_les_copies_d_une_photo_vont_du_meme_cote():
@@ -386,20 +386,20 @@ def test_les_copies_d_une_photo_vont_du_meme_cote():
     for graine in range(3):
         reparti = catalogue.repartir(manifeste, graine=graine)
         assert len(reparti) == len(manifeste)
-        assert len(reparti[["pixels", "split"]].drop_duplicates()) == reparti["pixels"].nunique()
+        assert len(reparti[["pixels", "jeu"]].drop_duplicates()) == reparti["pixels"].nunique()
 
 
 def test_un_test_publie_reste_tel_quel_et_ses_copies_quittent_l_apprentissage():
     manifeste = faux_manifeste(EFFECTIFS, ["shoes0", "shoes39"])
-    publie = manifeste["path"].isin([f"shoes/{i}.jpg" for i in range(10)])
-    manifeste.loc[publie, "split"] = "test"
+    publie = manifeste["chemin"].isin([f"shoes/{i}.jpg" for i in range(10)])
+    manifeste.loc[publie, "jeu"] = "test"
     reparti = catalogue.repartir(manifeste, validation=0.2)
-    assert set(reparti.loc[reparti["split"] == "test", "path"]) == set(
-        manifeste.loc[publie, "path"]
+    assert set(reparti.loc[reparti["jeu"] == "test", "chemin"]) == set(
+        manifeste.loc[publie, "chemin"]
     )
-    assert "copie0.jpg" not in set(reparti["path"])
-    assert "copie1.jpg" in set(reparti["path"])
-    assert reparti["split"].isin(catalogue.JEUX).all()
+    assert "copie0.jpg" not in set(reparti["chemin"])
+    assert "copie1.jpg" in set(reparti["chemin"])
+    assert reparti["jeu"].isin(catalogue.JEUX).all()
 
 
 @pytest.mark.parametrize(("validation", "test"), [(0.5, 0.5), (-0.1, 0.2), (0.9, 0.2)])
@@ -421,22 +421,22 @@ def test_l_arborescence_est_celle_que_keras_attend_et_les_originaux_restent(
         monkeypatch.setattr(os, "link", refuser)
 
     manifeste, _ = catalogue.manifeste_csv(dessine)
-    bonnes = catalogue.checkFileIsGood(dessine / "images").query("state == 'bon'")["path"]
-    manifeste = catalogue.repartir(manifeste[manifeste["path"].isin(bonnes)])
+    bonnes = catalogue.checkFileIsGood(dessine / "images").query("état == 'bon'")["chemin"]
+    manifeste = catalogue.repartir(manifeste[manifeste["chemin"].isin(bonnes)])
     avant = contenu(dessine)
     assert catalogue.ecrire_arborescence(manifeste, tmp_path / "tri") == len(manifeste)
     assert contenu(dessine) == avant
     for jeu in catalogue.JEUX:
-        attendu = manifeste[manifeste["split"] == jeu]
+        attendu = manifeste[manifeste["jeu"] == jeu]
         lus = keras.utils.image_dataset_from_directory(
             tmp_path / "tri" / jeu, image_size=(64, 64), batch_size=None, verbose=False
         )
         assert lus.class_names == list(catalogue.CLASSES)
         assert len(lus.file_paths) == len(attendu)
     un = manifeste.iloc[0]
-    range_ = tmp_path / "tri" / un["split"] / un["class"] / Path(un["path"]).name
-    assert range_.read_bytes() == Path(un["path"]).read_bytes()
-    assert range_.samefile(un["path"]) is liens
+    range_ = tmp_path / "tri" / un["jeu"] / un["classe"] / Path(un["chemin"]).name
+    assert range_.read_bytes() == Path(un["chemin"]).read_bytes()
+    assert range_.samefile(un["chemin"]) is liens
 
 
 def test_un_dossier_qui_contient_quelque_chose_n_est_jamais_touche(dessine, tmp_path):
@@ -449,7 +449,7 @@ def test_un_dossier_qui_contient_quelque_chose_n_est_jamais_touche(dessine, tmp_
 
 def test_une_arborescence_ratee_ne_laisse_rien(dessine, tmp_path):
     manifeste = catalogue.repartir(catalogue.manifeste_csv(dessine)[0])
-    manifeste.loc[manifeste.index[-1], "path"] = str(dessine / "images" / "absente.jpg")
+    manifeste.loc[manifeste.index[-1], "chemin"] = str(dessine / "images" / "absente.jpg")
     with pytest.raises(FileNotFoundError):
         catalogue.ecrire_arborescence(manifeste, tmp_path / "tri")
     assert list(tmp_path.iterdir()) == []
@@ -504,11 +504,11 @@ def test_l_archive_est_telechargee_verifiee_puis_rangee(
     assert "CC0" in source
     manifeste, anomalies = catalogue.manifeste_json(dossier)
     comptes = {"bottomwear": 9, "shoes": 9, "topwear": 9}
-    assert manifeste["class"].value_counts().to_dict() == comptes
-    assert set(anomalies["detail"]) == {"Accessories / Headwear"}
+    assert manifeste["classe"].value_counts().to_dict() == comptes
+    assert set(anomalies["détail"]) == {"Accessories / Headwear"}
     assert processus.contenu(datas) == ["clothing-dataset-small", "vetements_en_catalogue_entier"]
     assert not list(tmp_path.rglob("evasion.jpg")) and not list(tmp_path.rglob("absolu.jpg"))
-    assert all(Path(chemin).is_symlink() for chemin in manifeste["path"])  # rien n'est copié
+    assert all(Path(chemin).is_symlink() for chemin in manifeste["chemin"])  # rien n'est copié
     changer_vetements(monkeypatch, adresses=())
     assert catalogue.obtenir_catalogue() == (dossier, source)  # retrouvé
     assert jeux.trouver("catalogue") is None  # ce n'est pas le jeu de Kaggle
@@ -530,7 +530,7 @@ def test_sans_reseau_les_dessins_sont_annonces(datas, monkeypatch, capsys):
     changer_vetements(monkeypatch, adresses=("http://127.0.0.1:9/rien.zip",))
     dossier, source = catalogue.obtenir_catalogue()
     assert source == "vêtements dessinés" and "⚠ DONNÉES DESSINÉES" in capsys.readouterr().out
-    assert set(catalogue.manifeste_json(dossier)[0]["class"]) == set(catalogue.CLASSES)
+    assert set(catalogue.manifeste_json(dossier)[0]["classe"]) == set(catalogue.CLASSES)
     assert jeux.trouver("catalogue") is None  # des dessins ne sont jamais pris pour le vrai jeu
 
 
@@ -559,14 +559,7 @@ DEUX_A_LA_FOIS = "from outils import catalogue; catalogue.obtenir_catalogue(Fals
 
 
 def test_deux_noyaux_qui_rangent_a_la_fois_finissent_bien(datas):
-    options = {"cwd": Path(catalogue.__file__).parents[1], "stdout": subprocess.PIPE}
-    noyaux = [
-        subprocess.Popen([sys.executable, "-c", DEUX_A_LA_FOIS], stderr=subprocess.PIPE, **options)
-        for _ in range(2)
-    ]
-    for noyau in noyaux:
-        _, erreurs = noyau.communicate(timeout=300)
-        assert noyau.returncode == 0, erreurs.decode()
+    processus.ensemble(2, DEUX_A_LA_FOIS)
     assert processus.contenu(datas) == ["jumeau_en_catalogue_60", "jumeau_vetements_300"]
     assert len(list((datas / "jumeau_en_catalogue_60" / "styles").iterdir())) == 60
 
@@ -580,7 +573,7 @@ def test_le_jeu_de_kaggle_est_trouve_la_ou_l_archive_le_depose(dessine, datas, p
     trouve, source = catalogue.obtenir_catalogue()
     manifeste, _ = catalogue.manifeste_csv(trouve)
     assert "Kaggle" in source and len(manifeste) > 0
-    assert Path(manifeste["path"].iloc[0]).parent.resolve() == (dessine / "images").resolve()
+    assert Path(manifeste["chemin"].iloc[0]).parent.resolve() == (dessine / "images").resolve()
 
 
 def test_les_dossiers_inconnus_sont_ecartes_et_listes(tmp_path):
@@ -597,10 +590,10 @@ def test_les_dossiers_inconnus_sont_ecartes_et_listes(tmp_path):
         chemin.write_bytes(b"")
     classes = {"skirt": "bottomwear", "shoes": "shoes"}
     manifeste, anomalies = catalogue.manifeste_dossiers(tmp_path, classes)
-    assert manifeste.set_index("id")["class"].to_dict() == {"c": "bottomwear", "d": "shoes"}
-    assert manifeste.set_index("id")["split"].to_dict() == {"c": None, "d": "test"}
-    assert sorted(anomalies["detail"]) == ["", "", "dress", "hat"]
-    assert (anomalies["reason"] == catalogue.PARASITE).sum() == 2
+    assert manifeste.set_index("id")["classe"].to_dict() == {"c": "bottomwear", "d": "shoes"}
+    assert manifeste.set_index("id")["jeu"].to_dict() == {"c": None, "d": "test"}
+    assert sorted(anomalies["détail"]) == ["", "", "dress", "hat"]
+    assert (anomalies["motif"] == catalogue.PARASITE).sum() == 2
 
 
 # --- Les vêtements, par article ---------------------------------------------------------------
@@ -615,19 +608,19 @@ def test_les_vetements_ont_dix_classes_et_un_test_designe(datas):
             (dossier / jeu / article / "a.jpg").write_bytes(b"")
     manifeste, source = catalogue.obtenir_vetements(en_ligne=False)
     assert "CC0" in source
-    assert sorted(set(manifeste["class"])) == sorted(articles) and len(articles) == 10
-    assert (manifeste["split"] == "test").sum() == 10
-    designes = manifeste.loc[manifeste["split"] == "test", "path"]
+    assert sorted(set(manifeste["classe"])) == sorted(articles) and len(articles) == 10
+    assert (manifeste["jeu"] == "test").sum() == 10
+    designes = manifeste.loc[manifeste["jeu"] == "test", "chemin"]
     assert all(Path(chemin).parts[-3] == "validation" for chemin in designes)
 
 
 def test_sans_reseau_les_vetements_dessines_sont_annonces(datas, capsys):
     manifeste, source = catalogue.obtenir_vetements(en_ligne=False)
     assert source == "vêtements dessinés" and "⚠ DONNÉES DESSINÉES" in capsys.readouterr().out
-    assert manifeste["class"].nunique() == 10
-    assert set(manifeste["split"].dropna()) == {"test"}
+    assert manifeste["classe"].nunique() == 10
+    assert set(manifeste["jeu"].dropna()) == {"test"}
     restants = catalogue.repartir(manifeste, validation=0.2, test=0)
-    assert set(restants["split"]) == set(catalogue.JEUX)
+    assert set(restants["jeu"]) == set(catalogue.JEUX)
 
 
 # --- Un dossier par classe --------------------------------------------------------------------
@@ -642,8 +635,8 @@ def test_un_dossier_par_classe_se_lit_sans_les_parasites_ni_les_autres(tmp_path)
         (tmp_path / nom).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / nom).write_bytes(b"")
     manifeste = catalogue.manifeste_classes(tmp_path, classes)
-    assert list(manifeste.columns) == catalogue.COLONNES and manifeste["split"].isna().all()
-    assert manifeste.set_index("id")["class"].to_dict() == {
+    assert list(manifeste.columns) == catalogue.COLONNES and manifeste["jeu"].isna().all()
+    assert manifeste.set_index("id")["classe"].to_dict() == {
         "a": "boxer",
         "B": "boxer",
         "c": "caniche",
@@ -668,10 +661,10 @@ def test_le_rangement_est_reproductible_et_refuse_d_ecraser(dessine, photos, tmp
 def test_les_six_defauts_annonces_sont_bien_la(dessine):
     manifeste, anomalies = catalogue.manifeste_json(dessine)
     etats = catalogue.checkFileIsGood(dessine / "images")
-    assert (etats["state"] == "mauvais").sum() == 1
-    bonnes = set(etats.query("state == 'bon'")["path"])
-    manifeste = manifeste[manifeste["path"].isin(bonnes)]
-    copies = pd.Series(catalogue.empreintes(manifeste["path"])).duplicated(keep=False)
+    assert (etats["état"] == "mauvais").sum() == 1
+    bonnes = set(etats.query("état == 'bon'")["chemin"])
+    manifeste = manifeste[manifeste["chemin"].isin(bonnes)]
+    copies = pd.Series(catalogue.empreintes(manifeste["chemin"])).duplicated(keep=False)
     doublons = manifeste[copies.to_numpy()]
-    assert len(doublons) == 2 and len(set(doublons["class"])) == 1
-    assert all(re.fullmatch(r"\d+\.json", nom) for nom in anomalies["path"])
+    assert len(doublons) == 2 and len(set(doublons["classe"])) == 1
+    assert all(re.fullmatch(r"\d+\.json", nom) for nom in anomalies["chemin"])

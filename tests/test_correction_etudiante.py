@@ -458,8 +458,8 @@ REPONSE = {
 
 
 def equilibrer(manifeste, graine):
-    n = manifeste["class"].value_counts().min()
-    return manifeste.groupby("class").sample(n=n, random_state=graine)
+    n = manifeste["classe"].value_counts().min()
+    return manifeste.groupby("classe").sample(n=n, random_state=graine)
 
 
 def fusionner(manifeste, minimum):
@@ -467,7 +467,7 @@ def fusionner(manifeste, minimum):
 
 
 def sous_echantillonner_classes(manifeste, maximum, graine):
-    return manifeste.sample(frac=1, random_state=graine).groupby("class").head(maximum)
+    return manifeste.sample(frac=1, random_state=graine).groupby("classe").head(maximum)
 
 
 HISTORIQUE = {"historique_apprentissage": SimpleNamespace(history={"val_loss": [0.5, 0.3, 0.4]})}
@@ -511,6 +511,10 @@ def trop_tot(carte, resumer, cote=2):
     resultat = np.zeros((2, 2))  # noqa: F841
 
 
+def a_completer(image, filtre, pas=1):
+    raise NotImplementedError("À VOUS : complétez cette cellule, puis relancez-la.")
+
+
 def sans_somme(image, filtre, pas=1):
     carte = np.zeros((2, 2), dtype=int)
     carte[0, 0] = image[: len(filtre), : len(filtre)]
@@ -523,6 +527,7 @@ CAS = [
     ("q1", {"convoluer": lambda i, f, pas=1: convoluer(i, f[::-1, ::-1], pas)}, "case(s) fausse(s)"),
     ("q1", {"convoluer": lambda i, f, pas=1: convoluer(i, f)}, "forme (3, 4) ; attendu : (2, 2)"),
     ("q1", {"convoluer": lambda i, f, pas=1: np.array([[2, 0, 3], [1, -1, 0], [-2, 6, -3]])}, "fausse(s)"),
+    ("q1", {"convoluer": a_completer}, "❌ q1 : À VOUS : complétez cette cellule"),
     ("q1", {"convoluer": sans_somme}, "attendu : un nombre, la somme"),
     ("q1", {}, "« convoluer » n'existe pas encore"),
     ("ordre0", {"sous_echantillonner": sous_echantillonner}, None),
@@ -577,15 +582,15 @@ CAS = [
     ("q7", {**REPONSE, "predicted_class": 10}, "le rang de la plus grande"),
     ("labo4-q1", {"equilibrer": equilibrer}, None),
     ("labo4-q1", {"equilibrer": lambda m, graine: m}, "attendu : 3 de chacune"),
-    ("labo4-q1", {"equilibrer": lambda m, graine: m.groupby("class").head(3)}, "la graine ne change rien"),
-    ("labo4-q1", {"equilibrer": lambda m, graine: m.groupby("class").sample(n=3)}, "donnez la graine"),
-    ("labo4-q2", {"partages": lambda m: sum(len(set(g)) > 1 for _, g in m.groupby("pixels")["split"])}, None),
+    ("labo4-q1", {"equilibrer": lambda m, graine: m.groupby("classe").head(3)}, "la graine ne change rien"),
+    ("labo4-q1", {"equilibrer": lambda m, graine: m.groupby("classe").sample(n=3)}, "donnez la graine"),
+    ("labo4-q2", {"partages": lambda m: sum(len(set(g)) > 1 for _, g in m.groupby("pixels")["jeu"])}, None),
     ("labo4-q2", {"partages": lambda m: int(m["pixels"].duplicated().sum())}, "attendu"),
     ("labo5-q1", {"fusionner": fusionner}, None),
     ("labo5-q1", {"fusionner": lambda m, n: fusionner(m, n + 1)}, "« Bags » a 3 photos"),
-    ("labo5-q1", {"fusionner": lambda m, n: m[m["class"].isin(["Shoes", "Accessories", "Bags"])]}, "14 lignes sur 16"),
+    ("labo5-q1", {"fusionner": lambda m, n: m[m["classe"].isin(["Shoes", "Accessories", "Bags"])]}, "14 lignes sur 16"),
     ("labo5-q2", {"sous_echantillonner": sous_echantillonner_classes}, None),
-    ("labo5-q2", {"sous_echantillonner": lambda m, n, graine: m.groupby("class").head(n)}, "pas les premières"),
+    ("labo5-q2", {"sous_echantillonner": lambda m, n, graine: m.groupby("classe").head(n)}, "pas les premières"),
     ("labo5-q2", {"sous_echantillonner": lambda m, n, graine: m}, "maximum 5"),
     ("labo5-q3", {"poids_de_classe": lambda y: {0: 2 / 3, 1: 4 / 3, 2: 4 / 3}}, None),
     ("labo5-q3", {"poids_de_classe": lambda y: {0: 1, 1: 2, 2: 2}}, "moyenne sur les photos : 1.500"),

@@ -209,7 +209,7 @@ def test_noter_une_classe_puis_reprendre(classe, tmp_path, capsys, monkeypatch):
     sortie = tmp_path / "rapport"
     X_test, y_test, jumeau = images_de_test()  # moins d'images : ce test ne porte pas sur la mesure
     monkeypatch.setattr(
-        "correction.classe._images_de_test", lambda: (X_test[:3000], y_test[:3000], jumeau)
+        "correction.classe._images_de_test", lambda: (X_test[:1000], y_test[:1000], jumeau)
     )
     assert principal(["noter", str(classe), "--sortie", str(sortie)]) == 0
     notes = {

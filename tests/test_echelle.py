@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import labo
+from commandes import executer
 from echelle import entrainer, lanceur, preparer
 from outils import cache, dessins, hm, jeux
 from outils.fichiers import Refus
@@ -82,10 +83,10 @@ def test_le_manifeste_par_sous_dossier_est_celui_du_labo_5(catalogue):
     attendu, anomalies = hm.manifeste_hm(catalogue)
     trouve, anomalies_trouvees = preparer.manifeste_hm(catalogue)
     assert trouve.equals(attendu)
-    cles = ["reason", "path"]
+    cles = ["motif", "chemin"]
     assert anomalies_trouvees.equals(anomalies.sort_values(cles, ignore_index=True))
     # Trois photos sont dans un sous-dossier sans article, et des articles n'ont pas de photo.
-    assert set(anomalies["reason"]) >= {"article sans photo", "photo sans article"}
+    assert set(anomalies["motif"]) >= {"article sans photo", "photo sans article"}
 
 
 # --- Partager un lot --------------------------------------------------------------------------
@@ -461,8 +462,8 @@ def test_sans_jax_ni_dask_les_premieres_sections_tournent_puis_le_labo_dit_quoi_
 ):
     (tmp_path / "sitecustomize.py").write_text(SANS)
     env = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    essai = labo.lire_notebook(LABOS / "passage_echelle.ipynb")
-    echec = labo.executer_notebook(essai, LABOS, env)
+    essai = executer.lire_notebook(LABOS / "passage_echelle.ipynb")
+    echec = executer.executer_notebook(essai, LABOS, env)
     assert "Il manque jax, dask, distributed" in echec
     assert "%pip install -q -r echelle/requirements.txt" in echec
     cellules = {c.id: c for c in essai.cells}

@@ -42,6 +42,7 @@ ECHELLE_TEST = ECHELLE_TEST.partition("\n")[2]  # sans y_test, déjà dans TEST
 COUCHES = """from keras.models import Sequential
 from keras.layers import Dense, Dropout, Flatten, Input
 from keras.layers import Conv2D, MaxPooling2D"""
+LABO_2 = remises.RACINE / "analyse_image" / "test_model.ipynb"
 RESEAU_4 = "from keras.layers import BatchNormalization\n" + remises.RESEAU_4
 CLASSES = remises.PREDIRE.partition("img = ")[0]
 RECHARGER = "from keras.models import model_from_json\n" + remises.RECHARGER
@@ -71,7 +72,6 @@ def depot(tmp_path_factory):
         labos,
         ignore=shutil.ignore_patterns("datas", "modele", "__pycache__", "*.ipynb"),
     )
-    shutil.copy(remises.RACINE / "analyse_image" / "test_model.ipynb", labos)
     for nom in ("images", "mesures"):
         shutil.copytree(remises.RACINE / nom, racine / nom)
     shutil.copytree(remises.RACINE / "modele" / "reference", racine / "modele" / "reference")
@@ -86,36 +86,34 @@ def depot(tmp_path_factory):
     return racine
 
 
-def executer(depot, nom, cellules=None, jusqu_a=None):
-    """Exécute un notebook dans analyse_image/, jusqu'à la cellule `jusqu_a` ; rend ce qu'il affiche."""
-    chemin = depot / "analyse_image" / nom
-    if cellules:
-        notebook = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(comme_l_enonce(source)) for source in cellules],
-            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-        )
-        nbformat.write(notebook, chemin)
-    notebook = nbformat.read(chemin, as_version=4)
-    fin = [rang for rang, cellule in enumerate(notebook.cells, start=1) if cellule.id == jusqu_a]
-    notebook.cells = notebook.cells[: fin[0] if jusqu_a else None]
-    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": chemin.parent}})
-    client.execute()
-    sorties = (s for c in notebook.cells for s in c.get("outputs", ()))
-    return "".join(s.get("text", "") for s in sorties)
+def labo_2(derniere):
+    """Les sources des cellules de code du labo 2, jusqu'à celle nommée `derniere`."""
+    cellules = nbformat.read(LABO_2, as_version=4).cells
+    rang = next(i for i, c in enumerate(cellules) if c.id == derniere)
+    return [c.source for c in cellules[: rang + 1] if c.cell_type == "code"]
+
+
+def executer(depot, sources):
+    """Exécute ces cellules dans un noyau, depuis analyse_image/ ; rend ce qu'elles affichent."""
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in sources],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    )
+    chemin = {"metadata": {"path": depot / "analyse_image"}}
+    NotebookClient(notebook, timeout=600, resources=chemin).execute()
+    return "".join(s.get("text", "") for c in notebook.cells for s in c.outputs)
 
 
 def test_les_cellules_de_l_enonce_tournent_et_le_labo_2_ouvre_leur_modele(depot, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(depot))  # pas de modèle d'un labo 1 en mode rapide
     entrainer = [IMPORTS, PREMIERE, DECOUPE, ECHELLE, TEST]
     entrainer += [ECHELLE_TEST, COUCHES, remises.RESEAU_1, remises.ENTRAINER_1, remises.EVALUER_1]
     entrainer += [remises.COURBES, remises.AUGMENTER, remises.EVALUER_1, remises.SAUVER, RESEAU_4]
-    affiche = executer(depot, "mon_classification.ipynb", entrainer)
+    reconnaitre = [RECHARGER, CLASSES, remises.FONCTIONS, PREDIRE]
+    # Le même noyau, vidé : du premier notebook au second, puis au labo 2, seuls les fichiers passent.
+    enonce = map(comme_l_enonce, [*entrainer, "%reset -f", *reconnaitre, "%reset -f"])
+    affiche = executer(depot, [*enonce, *labo_2("predire")])
     assert affiche.count("Précision:") == 3 and "Modèle sauvegardé !" in affiche
-
-    affiche = executer(depot, "mon_test.ipynb", [RECHARGER, CLASSES, remises.FONCTIONS, PREDIRE])
     assert "Selon moi l'image est : " in affiche and "Des bottes de cheville: " in affiche
-
-    shutil.rmtree(depot / "analyse_image" / "datas")  # de fausses images, que nos labos refusent
-    monkeypatch.setenv("TMPDIR", str(depot))  # pas de modèle d'un labo 1 en mode rapide
-    affiche = executer(depot, "test_model.ipynb", jusqu_a="predire")
     assert "Modèle : le vôtre (énoncé, analyse_image/modele)" in affiche
     assert "✅ q7 : " in affiche

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from processus import ensemble
 
 from outils import cache, catalogue, dessins, fichiers, hm, jeux, voisins
 from outils.fichiers import DonneesInvalides
@@ -58,7 +59,7 @@ def sans_photos(effectifs):
     """Un manifeste à ces effectifs, sans une photo sur le disque."""
     classes = np.repeat(effectifs.index, effectifs)
     numeros = [f"{108_775_000 + 7 * i:010d}" for i in range(len(classes))]
-    return pd.DataFrame({"id": numeros, "path": numeros, "class": classes}, dtype="object")
+    return pd.DataFrame({"id": numeros, "chemin": numeros, "classe": classes}, dtype="object")
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +83,12 @@ def test_chaque_etape_redonne_les_chiffres_publies(publies, labo):
     manifeste = sans_photos(photos)
     assert len(manifeste) == 105_100
     fusion = labo["fusionner"](manifeste, 200)
-    assert fusion["class"].value_counts().to_dict() == attendues.to_dict()
+    assert fusion["classe"].value_counts().to_dict() == attendues.to_dict()
     assert hm.fusionner_rares(manifeste).equals(fusion)
 
     quatre = attendues.nlargest(4).index
-    reduites = labo["sous_echantillonner"](fusion[fusion["class"].isin(quatre)], 5_000)
-    assert reduites["class"].value_counts().to_dict() == dict.fromkeys(quatre, 5_000)
+    reduites = labo["sous_echantillonner"](fusion[fusion["classe"].isin(quatre)], 5_000)
+    assert reduites["classe"].value_counts().to_dict() == dict.fromkeys(quatre, 5_000)
     choix = len(reduites) + attendues.drop(quatre).sum()
     assert choix == 38_072
     validation = int(0.2 * choix)  # le calcul de validation_split=0.2
@@ -128,7 +129,7 @@ def test_les_photos_rangees_ont_la_forme_du_vrai_catalogue(jumeau, photos):
     assert articles["product_group_name"].value_counts().to_dict() == effectifs.to_dict()
     assert articles["detail_desc"].isna().sum() == 1
     petites = set(articles["product_group_name"]) - set(
-        hm.fusionner_rares(articles.rename(columns={"product_group_name": "class"}))["class"]
+        hm.fusionner_rares(articles.rename(columns={"product_group_name": "classe"}))["classe"]
     )
     assert petites == {"hat", "skirt"}
 
@@ -136,15 +137,15 @@ def test_les_photos_rangees_ont_la_forme_du_vrai_catalogue(jumeau, photos):
 def test_une_ligne_par_photo_et_les_defauts_listes(jumeau):
     avant = contenu(jumeau)
     manifeste, anomalies = hm.manifeste_hm(jumeau)
-    assert {*catalogue.COLONNES, "product"} == set(manifeste.columns)
+    assert {*catalogue.COLONNES, "produit"} == set(manifeste.columns)
     assert len(manifeste) == N - 1
-    assert anomalies["reason"].value_counts().to_dict() == {
+    assert anomalies["motif"].value_counts().to_dict() == {
         "photo sans article": 3,
         "article sans photo": 1,
     }
-    assert all(Path(chemin).is_file() for chemin in manifeste["path"])
+    assert all(Path(chemin).is_file() for chemin in manifeste["chemin"])
     etats = catalogue.checkFileIsGood(jumeau / "images")
-    assert (etats["state"] == "mauvais").sum() == 2
+    assert (etats["état"] == "mauvais").sum() == 2
     assert contenu(jumeau) == avant
 
 
@@ -156,11 +157,13 @@ def test_le_rangement_est_reproductible_et_refuse_d_ecraser(jumeau, photos, tmp_
 
 
 def test_les_dimensions_se_lisent_sans_decoder(jumeau, manifeste):
-    mesures = hm.mesurer_photos(manifeste["path"])
+    mesures = hm.mesurer_photos(manifeste["chemin"])
     assert len(mesures) == len(manifeste)
-    assert mesures["width"].isna().sum() == 1  # la page web ; la photo coupée a encore son en-tête
-    assert set(mesures["width"].dropna()) == {120}
-    assert mesures["bytes"].sum() == sum(os.path.getsize(p) for p in manifeste["path"])
+    assert (
+        mesures["largeur"].isna().sum() == 1
+    )  # la page web ; la photo coupée a encore son en-tête
+    assert set(mesures["largeur"].dropna()) == {120}
+    assert mesures["octets"].sum() == sum(os.path.getsize(p) for p in manifeste["chemin"])
 
 
 @pytest.mark.parametrize(
@@ -188,8 +191,8 @@ def test_les_lignes_fautives_sont_listees_et_n_arretent_rien():
     )
     photos = {f"images/000/000000000{i}.jpg" for i in (1, 4, 9)}
     manifeste, anomalies = hm.joindre(articles, photos, "ici")
-    assert manifeste["path"].tolist() == [os.path.join("ici", "images/000/0000000001.jpg")]
-    assert anomalies["reason"].tolist() == [
+    assert manifeste["chemin"].tolist() == [os.path.join("ici", "images/000/0000000001.jpg")]
+    assert anomalies["motif"].tolist() == [
         *("identifiant en double", "identifiant invalide", "article sans classe"),
         *("article sans photo", "photo sans article"),
     ]
@@ -253,9 +256,9 @@ def test_les_identifiants_d_un_tableur_les_suffixes_et_les_parasites(tmp_path):
     ranger(tmp_path, ".DS_Store", "010/._0108775015.jpg", ".ipynb_checkpoints/a.jpg")
     assert hm.sous_dossiers(tmp_path) == ["010", "011"]
     manifeste, anomalies = hm.manifeste_hm(tmp_path)
-    assert manifeste["product"].tolist() == ["0108775", "0110065"]
-    assert all(Path(chemin).is_file() for chemin in manifeste["path"])
-    assert anomalies["reason"].tolist() == [catalogue.PARASITE] * 3
+    assert manifeste["produit"].tolist() == ["0108775", "0110065"]
+    assert all(Path(chemin).is_file() for chemin in manifeste["chemin"])
+    assert anomalies["motif"].tolist() == [catalogue.PARASITE] * 3
 
 
 def test_quand_aucun_article_n_a_sa_photo_on_dit_pourquoi(tmp_path):
@@ -295,15 +298,13 @@ def test_sans_dossier_images(jumeau, tmp_path):
 
 
 def test_les_couleurs_d_un_modele_restent_du_meme_cote(manifeste):
-    variantes = pd.concat([manifeste, manifeste.assign(path=manifeste["path"] + " bis")])
-    reparti = catalogue.repartir(variantes, 0.2, 0.2, groupe="product")
+    variantes = pd.concat([manifeste, manifeste.assign(chemin=manifeste["chemin"] + " bis")])
+    reparti = catalogue.repartir(variantes, 0.2, 0.2, groupe="produit")
     assert len(reparti) == len(variantes)
-    assert reparti.groupby("product")["split"].nunique().max() == 1
-    assert set(reparti["split"]) == set(catalogue.JEUX)
+    assert reparti.groupby("produit")["jeu"].nunique().max() == 1
+    assert set(reparti["jeu"]) == set(catalogue.JEUX)
     seules = catalogue.repartir(variantes, 0.2, 0.2)
-    assert (
-        seules.groupby("product")["split"].nunique().max() > 1
-    )  # sans quoi le test ne dirait rien
+    assert seules.groupby("produit")["jeu"].nunique().max() > 1  # sans quoi le test ne dirait rien
 
 
 def test_le_vrai_catalogue_puis_les_vraies_photos_puis_des_dessins(
@@ -368,7 +369,7 @@ def test_le_cache_contient_chaque_photo_lisible_et_liste_les_autres(en_cache, ma
     images = cache.charger_cache(dossier, bonnes["id"])
     assert images.shape == (len(bonnes), 48, 48, 3) and images.dtype == np.uint8
     for rang in (0, 57, 200):
-        attendue = couleurs_carrees(bonnes["path"].iloc[rang], 48, cote_utile=48)
+        attendue = couleurs_carrees(bonnes["chemin"].iloc[rang], 48, cote_utile=48)
         assert np.array_equal(images[rang], attendue)
     with pytest.raises(KeyError, match="1 photo"):
         cache.charger_cache(dossier, [bonnes["id"].iloc[0], next(iter(raisons))])
@@ -379,8 +380,8 @@ def test_le_cache_contient_chaque_photo_lisible_et_liste_les_autres(en_cache, ma
 def test_le_manifeste_decide_de_ce_qui_est_lu(en_cache, manifeste):
     dossier, bilan = en_cache
     bonnes = manifeste[~manifeste["id"].isin(dict(bilan["illisibles"]))]
-    choix = bonnes[bonnes["class"].isin(["shoes", "dress"])]
-    numeros = dict(zip(choix["id"], choix["class"].eq("shoes").astype(int), strict=True))
+    choix = bonnes[bonnes["classe"].isin(["shoes", "dress"])]
+    numeros = dict(zip(choix["id"], choix["classe"].eq("shoes").astype(int), strict=True))
     jeu = cache.lire_cache(dossier, numeros, melanger=True, lot=4)
     assert int(jeu.cardinality()) == -(-len(choix) // 4)
     avec_illisible = {**numeros, bilan["illisibles"][0][0]: 0}
@@ -388,7 +389,7 @@ def test_le_manifeste_decide_de_ce_qui_est_lu(en_cache, manifeste):
     epoques = [[y.numpy().tolist() for _, y in jeu] for _ in range(2)]
     for lots in epoques:
         lus = sum(lots, [])
-        assert len(lus) == len(choix) and sum(lus) == choix["class"].eq("shoes").sum()
+        assert len(lus) == len(choix) and sum(lus) == choix["classe"].eq("shoes").sum()
         assert {len(lot) for lot in lots[:-1]} == {4}
     assert epoques[0] != epoques[1]  # remélangé
     fixe = cache.lire_cache(dossier, numeros)
@@ -407,7 +408,7 @@ import pandas as pd
 from outils import cache
 ecrits, vraie = iter(range(10**6)), cache.np.save
 def attendre(fichier, photos):
-    if next(ecrits) == 1:  # au milieu du deuxième fragment : on y sera tué
+    if next(ecrits) == int(sys.argv[3]):  # au milieu de ce fragment : on y sera tué
         open(fichier, "wb").write(photos.tobytes()[:5_000])
         threading.Event().wait()
     vraie(fichier, photos)
@@ -416,23 +417,27 @@ cache.ecrire_cache(pd.read_csv(sys.argv[1], dtype=str), sys.argv[2], cote=48, pa
 """
 
 
-def test_tue_au_milieu_puis_relance_le_cache_a_les_memes_octets(en_cache, manifeste, tmp_path):
+@pytest.mark.parametrize("rang", [0, 1, 5])
+def test_tue_au_milieu_puis_relance_le_cache_a_les_memes_octets(
+    en_cache, manifeste, tmp_path, rang
+):
     manifeste.to_csv(tmp_path / "m.csv")
     dossier = tmp_path / "c"
-    commande = [sys.executable, "-c", TUE, str(tmp_path / "m.csv"), str(dossier)]
+    commande = [sys.executable, "-c", TUE, str(tmp_path / "m.csv"), str(dossier), str(rang)]
     processus = subprocess.Popen(
         commande, cwd=RACINE / "analyse_image", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    # Tué au milieu d'un fragment : un au moins est fait, et un autre a un fichier provisoire.
+    # Tué au milieu d'un fragment : les précédents sont faits, lui a un fichier provisoire.
     while not (
-        list(dossier.glob("photos-*.npy")) and list(dossier.glob(".provisoire-*-photos-*.npy"))
+        len(list(dossier.glob("photos-*.npy"))) == rang
+        and any(c.stat().st_size for c in dossier.glob(".provisoire-*-photos-*.npy"))
     ):
         assert processus.poll() is None
         time.sleep(0.01)
     processus.kill()
     processus.wait()
     faits = len(list(dossier.glob("photos-*.npy")))
-    assert faits == 1 and list(dossier.glob(".provisoire-*"))
+    assert faits == rang and list(dossier.glob(".provisoire-*"))
     with pytest.raises(DonneesInvalides, match="inachevé"):
         cache.lire_cache(dossier, {"0": 0})
     bilan = cache.ecrire_cache(manifeste, dossier, cote=48, par_fragment=50)
@@ -471,15 +476,8 @@ assert len(cache.charger_cache(sys.argv[2], [sys.argv[4]])) == 1
 def test_deux_noyaux_ecrivent_le_meme_cache_a_la_fois(en_cache, manifeste, tmp_path):
     manifeste.to_csv(tmp_path / "m.csv")
     bonne = manifeste[~manifeste["id"].isin(dict(en_cache[1]["illisibles"]))]["id"].iloc[0]
-    reste = (str(tmp_path / "m.csv"), str(tmp_path / "c"), str(len(manifeste) - 2), bonne)
-    commande = [sys.executable, "-c", DEUX_A_LA_FOIS, *reste]
-    noyaux = [
-        subprocess.Popen(commande, cwd=RACINE / "analyse_image", stderr=subprocess.PIPE)
-        for _ in range(2)
-    ]
-    for noyau in noyaux:
-        _, erreurs = noyau.communicate(timeout=600)
-        assert noyau.returncode == 0, erreurs.decode()
+    reste = (tmp_path / "m.csv", tmp_path / "c", len(manifeste) - 2, bonne)
+    ensemble(2, DEUX_A_LA_FOIS, *reste)
     assert contenu(tmp_path / "c") == contenu(en_cache[0])
     assert {c.name for c in tmp_path.iterdir()} == {"c", "m.csv", ".c.verrou"}
 
@@ -522,7 +520,7 @@ def test_une_bombe_est_sautee_sans_etre_decodee(tmp_path):
     Image.new("RGB", (9_000, 9_000)).save(tmp_path / "bombe.png")
     Image.new("RGB", (60, 60), "red").save(tmp_path / "bonne.png")
     photos = pd.DataFrame(
-        {"id": ["b", "r"], "path": [tmp_path / "bombe.png", tmp_path / "bonne.png"]}
+        {"id": ["b", "r"], "chemin": [tmp_path / "bombe.png", tmp_path / "bonne.png"]}
     )
     bilan = cache.ecrire_cache(photos, tmp_path / "c", cote=32)
     assert bilan["photos"] == 1

@@ -16,6 +16,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 import labo
+from commandes import executer, servir
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="programme factice écrit pour un shell Unix")
 
@@ -361,7 +362,7 @@ def test_les_reglages_de_la_machine_n_atteignent_pas_le_noyau(depot, environneme
         "assert not {'KERAS_MAX_EPOCHS', 'PYTEST_ADDOPTS', 'PYTHONPATH'} & set(os.environ)",
         "import matplotlib.pyplot as plt\nplt.plot([1, 2]);",
     )
-    assert labo.executer(["essai"]) == 0
+    assert executer.executer(["essai"]) == 0
     copie = nbformat.read(depot / "sortie" / "essai.ipynb", as_version=4)
     assert "image/png" in copie.cells[2].outputs[0].data
 
@@ -392,7 +393,7 @@ def test_executer_range_une_copie_propre_et_rappelle_les_scores(
         "import ipywidgets\nipywidgets.IntSlider()",
     )
     avant = source.read_bytes()
-    assert labo.executer(["essai"], rapide=True) == 0
+    assert executer.executer(["essai"], rapide=True) == 0
 
     affiche = capfd.readouterr().out
     assert "cellule 2/2 · Une étape" in affiche
@@ -413,11 +414,11 @@ def test_executer_sans_nom_fait_les_labos_1_et_2_dans_le_meme_dossier(depot, mon
     for nom in noms:
         ecrire_notebook(depot / "analyse_image" / f"{nom}.ipynb", nom)
 
-    def executer(notebook, dossier, env):
+    def noter(notebook, dossier, env):
         faits.append((notebook.cells[1].source, env["TMPDIR"]))
 
-    monkeypatch.setattr(labo, "executer_notebook", executer)
-    assert labo.executer([], rapide=True) == 0
+    monkeypatch.setattr(executer, "executer_notebook", noter)
+    assert executer.executer([], rapide=True) == 0
     assert [nom for nom, _ in faits] == noms
     assert len({dossier for _, dossier in faits}) == 1  # le labo 2 y trouve le modèle du labo 1
 
@@ -431,7 +432,7 @@ def test_executer_s_arrete_a_la_cellule_qui_echoue(depot, capfd):
     fourni.cells[3].update(outputs=[ancienne], execution_count=3)
     nbformat.write(fourni, source)
     avant = source.read_bytes()
-    assert labo.executer(["a", "b"], sur_place=True) == 1
+    assert executer.executer(["a", "b"], sur_place=True) == 1
 
     affiche = capfd.readouterr().out
     assert "ÉCHEC de a.ipynb, cellule 2/3 · Une étape" in affiche
@@ -458,16 +459,16 @@ def test_un_dossier_ou_l_on_ne_peut_pas_ecrire_est_dit_avant_d_executer(
     ecrire_notebook(depot / "analyse_image" / "a.ipynb", "print('Données : a')")
     impossible = depot / ("analyse_image" if sur_place else "occupe")
     impossible.is_dir() or impossible.touch()  # un fichier à la place du dossier
-    essayer = labo.tempfile.TemporaryFile
+    essayer = executer.tempfile.TemporaryFile
 
     def lecture_seule(dir):
         if Path(dir) == impossible:
             raise PermissionError(13, "Permission denied")
         return essayer(dir=dir)
 
-    monkeypatch.setattr(labo.tempfile, "TemporaryFile", lecture_seule)
+    monkeypatch.setattr(executer.tempfile, "TemporaryFile", lecture_seule)
     options = {"sur_place": True} if sur_place else {"dossier": impossible}
-    assert labo.executer(["a"], **options) == 0
+    assert executer.executer(["a"], **options) == 0
     affiche = capfd.readouterr().out
     raison = "vous n'en avez pas le droit" if sur_place else "ce n'est pas un dossier"
     debut = f"Impossible d'écrire dans « {impossible} » ({raison})"
@@ -482,7 +483,7 @@ def test_un_dossier_ou_l_on_ne_peut_pas_ecrire_est_dit_avant_d_executer(
 def test_un_resultat_n_est_pas_perdu_si_le_dossier_disparait(depot, capfd):
     code = "import shutil; shutil.rmtree('../sortie'); open('../sortie', 'w').close()"
     ecrire_notebook(depot / "analyse_image" / "a.ipynb", code)
-    assert labo.executer(["a"]) == 0
+    assert executer.executer(["a"]) == 0
     resultat = resultat_annonce(capfd.readouterr().out)
     assert nbformat.read(resultat, as_version=4).cells[1].execution_count == 1
     assert not list(depot.rglob("*.provisoire"))
@@ -490,14 +491,14 @@ def test_un_resultat_n_est_pas_perdu_si_le_dossier_disparait(depot, capfd):
 
 def test_executer_sur_place_remplace_le_notebook(depot):
     source = ecrire_notebook(depot / "analyse_image" / "a.ipynb", "print('Données : a')")
-    assert labo.executer([str(source)], sur_place=True) == 0
+    assert executer.executer([str(source)], sur_place=True) == 0
     assert nbformat.read(source, as_version=4).cells[1].outputs[0].text == "Données : a\n"
     assert not list((depot / "sortie").iterdir())
 
 
 def test_executer_refuse_de_fournir_des_scores_du_mode_rapide(depot):
     with pytest.raises(labo.Probleme, match="--rapide"):
-        labo.executer(["a"], rapide=True, sur_place=True)
+        executer.executer(["a"], rapide=True, sur_place=True)
 
 
 def test_labo_inconnu(depot):
@@ -509,7 +510,7 @@ def test_labo_inconnu(depot):
 def test_notebook_illisible(depot):
     (depot / "analyse_image" / "a.ipynb").write_text("{", encoding="utf-8")
     with pytest.raises(labo.Probleme, match="a.ipynb"):
-        labo.executer(["a"])
+        executer.executer(["a"])
 
 
 # --- La ligne de commande --------------------------------------------------------------------
@@ -522,6 +523,14 @@ def appeler(*arguments, **variables):
         encoding="utf-8",
         env=dict(os.environ, PYTHONUTF8="1", **variables),
     )
+
+
+def test_executer_et_servir_se_passent_aux_bibliotheques_de_venv(tmp_path):
+    for commande, faute in {"executer": "Aucun labo", "servir": "modele.tflite"}.items():
+        appel = [sys.executable, "-m", "commandes", commande, str(tmp_path)]
+        reponse = subprocess.run(appel, cwd=labo.RACINE, capture_output=True, encoding="utf-8")
+        assert reponse.returncode == 1
+        assert faute in reponse.stderr and "Remède : " in reponse.stderr
 
 
 @POSIX
@@ -544,14 +553,16 @@ def test_ctrl_c_attend_la_fin_du_programme_lance(code, tmp_path):
 @POSIX
 @pytest.mark.parametrize(("commande", "programmes"), [("servir", 2), ("ouvrir", 1)])
 def test_sigterm_arrete_aussi_les_programmes_lances(commande, programmes):
+    obeir = "__main__.obeir" if commande == "servir" else "labo.obeir"
     enfant = "import sys, time; sys.stderr.write('prêt\\n'); time.sleep(300)"
     code = (
         f"import sys, labo; enfant = [sys.executable, '-c', {enfant!r}]\n"
+        "from commandes import __main__, servir\n"
         "labo.preparer = lambda: None\n"
-        "labo.commandes_du_service = lambda *_: (enfant, enfant, {})\n"
+        "servir.commandes_du_service = lambda *_: (enfant, enfant, {})\n"
         "labo.ouvrir = lambda nom: labo.lancer_et_attendre(enfant)\n"
         f"sys.argv = ['labo.py', {commande!r}]\n"
-        "sys.exit(labo.principal())"
+        f"sys.exit(labo.principal({obeir}))"
     )
     processus = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -581,8 +592,8 @@ def test_le_service_et_la_page_ignorent_les_mandataires(environnement, monkeypat
 
         poll = wait = terminate = lambda self: 0
 
-    monkeypatch.setattr(labo.subprocess, "Popen", Programme)
-    assert labo.servir(None) == 0
+    monkeypatch.setattr(servir.subprocess, "Popen", Programme)
+    assert servir.servir(None) == 0
     assert len(recus) == 2
     for env in recus:
         mandataires = {nom: v for nom, v in env.items() if nom.lower().endswith("_proxy")}

@@ -6,36 +6,36 @@ import sys
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
 import labo
+from commandes import executer
 from outils.donnees import CLASSES
 from outils.fichiers import RACINE
 from outils.modele import charger_modele, lire_fiche
 from outils.preparation import analyser_photo
 
 
-def jusqu_a(nom, derniere, env):
-    """Exécute les cellules d'un labo jusqu'à celle nommée `derniere` ; rend ce qu'elles affichent."""
-    notebook = labo.lire_notebook(labo.trouver_labo(nom))
-    rang = next(i for i, c in enumerate(notebook.cells) if c.id == derniere)
-    notebook.cells = notebook.cells[: rang + 1]
-    assert labo.executer_notebook(notebook, labo.LABOS, env) is None
-    return "".join(s.get("text", "") for c in notebook.cells for s in c.get("outputs", []))
+def jusqu_a(nom, derniere):
+    """Les cellules de code d'un labo, jusqu'à celle nommée `derniere`."""
+    cellules = executer.lire_notebook(labo.trouver_labo(nom)).cells
+    rang = next(i for i, c in enumerate(cellules) if c.id == derniere)
+    return [new_code_cell(c.source) for c in cellules[: rang + 1] if c.cell_type == "code"]
 
 
 def test_le_labo_2_classe_une_photo_avec_le_modele_ecrit_par_le_labo_1(tmp_path):
-    # Deux noyaux neufs, l'un après l'autre : seuls les fichiers passent de l'un à l'autre.
+    # Le même noyau, vidé : seuls les fichiers passent de l'un à l'autre. Leur suite est exécutée par nbval.
+    cellules = [*jusqu_a("classification", "recharger"), new_code_cell("%reset -f")]
+    notebook = new_notebook(cells=[*cellules, *jusqu_a("test_model", "dix-lignes")])
     env = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(tmp_path))}
-    # La suite de ces deux labos est exécutée par nbval.
-    labo_1 = jusqu_a("classification", "recharger", env)
-    labo_2 = jusqu_a("test_model", "dix-lignes", env)
-    for ligne in ("Erreur: ", "Précision: ", "Modèle sauvegardé !"):
-        assert ligne in labo_1
-    assert "Modèle : le vôtre (labo 1)" in labo_2
-    assert "Selon moi l'image est : " in labo_2
+    assert executer.executer_notebook(notebook, labo.LABOS, env) is None
+    affiche = "".join(s.get("text", "") for c in notebook.cells for s in c.outputs)
+    for ligne in ("Erreur: ", "Précision: ", "Modèle sauvegardé !", "Selon moi l'image est : "):
+        assert ligne in affiche
+    assert "Modèle : le vôtre (labo 1)" in affiche
     for cle in (*(f"q{n}" for n in range(2, 8)), "ordre1", "ordre2"):
-        assert f"✅ {cle} : " in labo_1 + labo_2
+        assert f"✅ {cle} : " in affiche
 
 
 def test_le_labo_0_se_passe_de_tensorflow_et_de_pandas():

@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import subprocess
 import sys
 
 import pandas as pd
@@ -49,8 +48,8 @@ def test_les_resultats_s_ajoutent_avec_leur_provenance(tmp_path):
     assert not resultats.deja_mesure({"graine": 3}, fichier)
 
 
-def test_une_demande_inconnue_est_refusee_en_francais():
-    commande = [sys.executable, str(MESURES / "transfert.py"), "rien"]
-    essai = subprocess.run(commande, capture_output=True, text=True)
-    assert essai.returncode == 2 and "essai inconnu : « rien »" in essai.stderr
-    assert "Traceback" not in essai.stderr
+def test_une_demande_inconnue_est_refusee_en_francais(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["transfert.py", "rien"])
+    with pytest.raises(SystemExit, match="2"):
+        importlib.import_module("transfert").principal()
+    assert "essai inconnu : « rien »" in capsys.readouterr().err

@@ -53,19 +53,6 @@ def dossier(reseau, tmp_path):
     return tmp_path
 
 
-def test_un_autre_processus_rend_les_memes_probabilites(reseau, dossier):
-    images = np.random.default_rng(1).random((20, 28, 28, 1)).astype("float32")
-    np.save(dossier / "images.npy", images)
-    programme = (
-        "import sys, numpy as np; from outils.modele import charger_modele; d = sys.argv[1];"
-        "np.save(d + '/p.npy', charger_modele(d).predict(np.load(d + '/images.npy'), verbose=0))"
-    )
-    subprocess.run(
-        [sys.executable, "-c", programme, str(dossier)], check=True, cwd=RACINE / "analyse_image"
-    )
-    assert np.abs(np.load(dossier / "p.npy") - reseau.predict(images, verbose=0)).max() < 1e-5
-
-
 def test_les_poids_seuls_sont_gardes(reseau, dossier):
     # 27 kilo-octets de poids ; l'état d'Adam en ajouterait deux fois autant.
     poids = sum(p.nbytes for p in reseau.get_weights())
@@ -293,15 +280,27 @@ def test_le_json_pour_un_keras_anterieur_se_passe_de_tensorflow():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=RACINE / "analyse_image")
 
 
-def test_un_noyau_attend_que_l_autre_ait_enregistre_son_modele(tmp_path):
-    code = (
-        "import sys, keras; from outils.modele import sauvegarder_modele\n"
-        "couches = [keras.layers.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]\n"
-        "sauvegarder_modele(keras.Sequential(couches), sys.argv[1], 'abcdefghij')"
-    )
-    with verrou(tmp_path / "modele.json"):
-        autre = lancer(code, tmp_path)
+def test_un_autre_processus_rend_les_memes_probabilites_et_attend_pour_ecrire(
+    reseau, dossier, tmp_path_factory
+):
+    images = np.random.default_rng(1).random((20, 28, 28, 1)).astype("float32")
+    ici = tmp_path_factory.mktemp("ecrit")
+    np.save(dossier / "images.npy", images)
+    code = """
+import sys
+from pathlib import Path
+import numpy as np
+from outils.modele import charger_modele, sauvegarder_modele
+lu, ecrit = map(Path, sys.argv[1:])
+modele = charger_modele(lu)
+np.save(lu / "p.npy", modele.predict(np.load(lu / "images.npy"), verbose=0))
+sauvegarder_modele(modele, ecrit, "abcdefghij")
+"""
+    with verrou(ici / "modele.json"):
+        autre = lancer(code, dossier, ici)
         assert "on l'attend" in autre.stdout.readline()
-        assert not (tmp_path / "modele.json").exists()
-    autre.communicate()
-    assert lire_fiche(tmp_path)["parametres"] == 7850
+        assert not (ici / "modele.json").exists()
+    _, erreur = autre.communicate()
+    assert autre.returncode == 0, erreur
+    assert np.abs(np.load(dossier / "p.npy") - reseau.predict(images, verbose=0)).max() < 1e-5
+    assert lire_fiche(ici)["parametres"] == lire_fiche(dossier)["parametres"]

@@ -8,16 +8,14 @@ import http.server
 import os
 import re
 import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import pytest
 from navigateur import ouvrir_navigateur
 from serveurs import arreter, attendre, demarrer, port_libre
 from streamlit.testing.v1 import AppTest
 
-import labo
+from commandes import servir
 from outils.fichiers import RACINE
 
 PAGE = RACINE / "analyse_image" / "service" / "page.py"
@@ -131,10 +129,7 @@ def serveur_de_page(tmp_path_factory):
     journal = tmp_path_factory.mktemp("page") / "journal.txt"
     processus, service = demarrer(journal)
     port = port_libre()
-    avec = pytest.MonkeyPatch()
-    avec.setattr(labo, "python_venv", lambda: Path(sys.executable))
-    _, commande, reglages = labo.commandes_du_service("", int(service.rsplit(":", 1)[1]), port)
-    avec.undo()
+    _, commande, reglages = servir.commandes_du_service("", int(service.rsplit(":", 1)[1]), port)
     with journal.with_name("page.txt").open("wb") as sortie:
         page = subprocess.Popen(commande, env=os.environ | reglages, stdout=sortie, stderr=sortie)
     adresse = f"http://localhost:{port}"

@@ -532,7 +532,7 @@ def vraies_photos(par_classe):
 
 
 def test_vraies_photos_jamais_vides():
-    for chemin in vraies_photos(8):
+    for chemin in vraies_photos(3):
         entree = analyser_photo(chemin).entree
         assert 0.02 < (entree > 0.05).mean() <= 1, chemin.name
         assert entree[entree > 0.05].std() > 0.005, chemin.name

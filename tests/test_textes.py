@@ -1,4 +1,4 @@
-"""Les labos 0 à 2 tels qu'on les lit : cellules courtes, nombres vrais, durées d'accord."""
+"""Les labos tels qu'on les lit : cellules courtes, nombres vrais, durées d'accord."""
 
 import json
 import re
@@ -11,7 +11,11 @@ import remises
 
 LABOS = remises.RACINE / "analyse_image"
 MESURES = remises.RACINE / "mesures"
-CELLULES_MAX = {"convolution": 35, "classification": 55, "test_model": 60}
+PREMIERS = ("convolution", "classification", "test_model")
+CELLULES_MAX = {
+    **dict(zip(PREMIERS, (35, 55, 60), strict=True)),
+    **{"trois_categories": 60, "preparation_hm": 65},
+}
 
 
 @pytest.fixture(params=CELLULES_MAX)
@@ -29,6 +33,14 @@ def textes(nom):
 
 def codes(nom):
     return [c for c in lire(nom).cells if c.cell_type == "code"]
+
+
+def textes_alternatifs(cellule):
+    """Celui de chaque figure d'une cellule (PNG, ou JPEG pour des photos) ; vide s'il manque."""
+    for sortie in cellule.get("outputs", []):
+        for genre in ("image/png", "image/jpeg"):
+            if genre in sortie.get("data", {}):
+                yield sortie.metadata.get(genre, {}).get("alt", "")
 
 
 # --- La forme --------------------------------------------------------------------------------
@@ -64,18 +76,17 @@ def test_une_remarque_ne_partage_pas_sa_cellule_avec_un_titre(labo):
 def test_chaque_figure_est_suivie_de_ce_qu_il_faut_y_voir(labo):
     cellules = lire(labo).cells
     for rang, cellule in enumerate(cellules):
-        sorties = cellule.get("outputs", [])
-        if any("image/png" in s.get("data", {}) for s in sorties):
+        if any(True for _ in textes_alternatifs(cellule)):
             assert "À remarquer" in cellules[rang + 1].source, cellule.id
 
 
 def test_chaque_figure_a_son_texte_alternatif(labo):
-    sorties = [s for c in codes(labo) for s in c.outputs if "image/png" in s.get("data", {})]
-    assert len(sorties) >= 6
-    for sortie in sorties:
-        assert len(sortie.metadata.get("image/png", {}).get("alt", "")) >= 20
+    alternatifs = [alt for c in codes(labo) for alt in textes_alternatifs(c)]
+    assert len(alternatifs) >= 6
+    assert [alt for alt in alternatifs if len(alt) < 20] == []
 
 
+@pytest.mark.parametrize("labo", PREMIERS)
 def test_ce_qui_fait_apprendre_est_la(labo):
     texte = "\n".join(c.source for c in textes(labo))
     assert texte.count("**Je prédis…**") >= 3
@@ -114,7 +125,7 @@ def valeur_mesuree(recette):
 
 def valeurs_affichees(nom, cellule):
     sorties = json.dumps([c.outputs for c in codes(nom) if c.id == cellule], ensure_ascii=False)
-    sorties = re.sub(r'"image/png": ?"[^"]*"', "", sorties)
+    sorties = re.sub(r'"image/(png|jpeg)": ?"[^"]*"', "", sorties)
     return [float(x) for x in re.findall(r"\d+(?:\.\d+)?", sorties)]
 
 
@@ -159,7 +170,14 @@ def test_le_readme_et_le_labo_annoncent_la_meme_duree(labo):
     assert duree.startswith(annoncee), f"{labo} : « {duree} », README : « {annoncee} »"
 
 
-# --- Les noms de l'énoncé --------------------------------------------------------------------
+# --- Les noms ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chemin", sorted(LABOS.glob("*.ipynb")), ids=lambda chemin: chemin.stem)
+def test_les_colonnes_du_manifeste_ont_leur_nom_francais(chemin):
+    source = "\n".join(c.source for c in codes(chemin.stem))
+    assert re.findall(r"""\[['"](?:path|class|split|product|reason|state)['"]\]""", source) == []
+
 
 NOMS = {
     "classification": "observations_entrainement observations_test X y X_apprentissage X_validation y_apprentissage "

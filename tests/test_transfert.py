@@ -102,11 +102,11 @@ def test_mobilenet_aux_vrais_poids_separe_les_races():
     if dossier is None:
         pytest.skip("pas de photos de chiens dans le dossier de données (LABO_DATAS)")
     photos = catalogue.manifeste_classes(dossier, jeux.RACES)
-    photos = photos.groupby("class").head(14).reset_index(drop=True)
-    images = np.concatenate([preparer_couleur(c, 224) for c in photos["path"]]) * 255
+    photos = photos.groupby("classe").head(14).reset_index(drop=True)
+    images = np.concatenate([preparer_couleur(c, 224) for c in photos["chemin"]]) * 255
     x = np.asarray(base(transfert.FAMILLES["MobileNet"].preparer(images), training=False))
     x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-6)
-    y = photos["class"].to_numpy()
+    y = photos["classe"].to_numpy()
     ecarts = np.linalg.norm(x[:, None] - x[None], axis=2) + 1e6 * np.eye(len(x))
     assert np.mean(y[ecarts.argmin(axis=1)] == y) > 0.7  # le plus proche voisin ; au hasard : 0,33
 

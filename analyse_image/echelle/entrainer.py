@@ -58,9 +58,9 @@ def lire_etiquettes(manifeste, jeu="train"):
     import pandas as pd
 
     lignes = pd.read_csv(manifeste, dtype=str)
-    classes = sorted(lignes["class"].unique())
-    lignes = lignes[lignes["split"] == jeu]
-    return classes, dict(zip(lignes["id"], lignes["class"].map(classes.index), strict=True))
+    classes = sorted(lignes["classe"].unique())
+    lignes = lignes[lignes["jeu"] == jeu]
+    return classes, dict(zip(lignes["id"], lignes["classe"].map(classes.index), strict=True))
 
 
 def normaliser(photos):

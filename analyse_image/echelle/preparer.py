@@ -74,7 +74,7 @@ def manifeste_hm(dossier, executer=map):
     )
     return (
         manifeste.sort_values("id", ignore_index=True),
-        anomalies.sort_values(["reason", "path"], ignore_index=True),
+        anomalies.sort_values(["motif", "chemin"], ignore_index=True),
     )
 
 
@@ -82,7 +82,7 @@ def preparer(dossier, sortie, executer=None, cote=28, par_fragment=500):
     """Écrit `photos.csv` et `cache/` dans `sortie` ; rend (manifeste, bilan du cache)."""
     manifeste, _ = manifeste_hm(dossier, executer or map)
     # Les couleurs d'un même modèle vont du même côté.
-    manifeste = catalogue.repartir(hm.fusionner_rares(manifeste), groupe="product")
+    manifeste = catalogue.repartir(hm.fusionner_rares(manifeste), groupe="produit")
     with ecriture_atomique(Path(sortie) / "photos.csv") as provisoire:
         manifeste.to_csv(provisoire, index=False, lineterminator="\n")
     bilan = cache.ecrire_cache(

@@ -82,7 +82,7 @@ def ecrire_fragment(fragment, lignes, cote, fils=2):
 
 def _lignes_triees(manifeste):
     """Les (id, chemin) du manifeste, dans l'ordre du cache ; lève `ValueError` si un id est en double."""
-    lignes = manifeste[["id", "path"]].astype(str).sort_values("id")
+    lignes = manifeste[["id", "chemin"]].astype(str).sort_values("id")
     doubles = lignes.loc[lignes["id"].duplicated(), "id"]
     if len(doubles):
         raise ValueError(
@@ -107,7 +107,7 @@ def _poser_plan(dossier, plan):
 
 
 def ecrire_cache(manifeste, dossier, cote=180, par_fragment=1_000, executer=None):
-    """Écrit dans `dossier` le cache des photos du manifeste (colonnes `id`, uniques, et `path`) ; rend son bilan.
+    """Écrit dans `dossier` le cache des photos du manifeste (colonnes `id`, uniques, et `chemin`) ; rend son bilan.
 
     Bilan (dict) : `photos` écrites, `illisibles` (liste de [id, raison], sautées), `octets`, `fragments`,
     `repris` (fragments trouvés déjà faits). Le résultat ne dépend ni de l'ordre du manifeste ni des
@@ -190,11 +190,13 @@ def lire_cache(dossier, etiquettes, melanger=False, graine=13, lot=None, part=No
 
     fragments, lignes = _trouver(dossier, etiquettes)
     cote = fragments[0].shape[1]
+    # Les mêmes octets du disque, sans ce que coûte `memmap` à chaque photo.
+    pixels = [np.asarray(fragment) for fragment in fragments]
 
     def copier(lignes):
         photos = np.empty((len(lignes), cote, cote, 3), "uint8")
-        for place, (fragment, rang, _) in zip(photos, lignes, strict=True):
-            place[:] = fragments[fragment][rang]
+        for place, (fragment, rang, _) in enumerate(lignes.tolist()):
+            photos[place] = pixels[fragment][rang]
         return photos
 
     def lire(lignes):
@@ -211,11 +213,11 @@ def lire_cache(dossier, etiquettes, melanger=False, graine=13, lot=None, part=No
             raise ValueError(f"Un lot de {lot} photos ne se coupe pas en {ouvriers} parts égales.")
         taille = lot // ouvriers
         suite = suite.map(lambda lignes: lignes[rang * taille : (rang + 1) * taille])
-    suite = suite.map(lire, num_parallel_calls=tf.data.AUTOTUNE)
+    suite = suite.map(lire, num_parallel_calls=2)  # à plus, Python attend : il n'a qu'un fil
     if not lot:
         suite = suite.unbatch()
         suite = suite.apply(tf.data.experimental.assert_cardinality(len(lignes)))
-    return suite.prefetch(tf.data.AUTOTUNE)
+    return suite.prefetch(2)
 
 
 def charger_cache(dossier, identifiants):

@@ -1,13 +1,13 @@
 """Un catalogue de produits : de ses fiches et de ses photos au manifeste, sans rien déplacer.
 
-Un **manifeste** est un tableau pandas, une ligne par photo ; ses colonnes ont les noms anglais de l'énoncé :
+Un **manifeste** est un tableau pandas, une ligne par photo :
 
-- `path` : chemin de la photo ; `id` : identifiant du produit (texte) ;
-- `class` : « bottomwear », « shoes » ou « topwear » ; `article` : le type précis (« Jeans », « skirt ») ;
-- `split` : « train », « validation » ou « test », vide tant que `repartir` n'a rien décidé.
+- `chemin` : chemin de la photo ; `id` : identifiant du produit (texte) ;
+- `classe` : « bottomwear », « shoes » ou « topwear » ; `article` : le type précis (« Jeans », « skirt ») ;
+- `jeu` : « train », « validation » ou « test », vide tant que `repartir` n'a rien décidé.
 
 Préparer des données, c'est choisir des lignes de ce tableau ; les fichiers restent où ils sont. Ce qui ne
-donne pas de ligne est compté : les **anomalies** sont un tableau (`path`, `reason`, `detail`).
+donne pas de ligne est compté : les **anomalies** sont un tableau (`chemin`, `motif`, `détail`).
 """
 
 import json
@@ -41,8 +41,8 @@ from outils.lecture import (  # noqa: F401 : les labos appellent d'ici ce qui po
 from outils.tableaux import annoncer_autre_forme, lire_entete, trouver_csv
 
 CLASSES = ("bottomwear", "shoes", "topwear")
-COLONNES = ["path", "id", "class", "article", "split"]
-ANOMALIES = ["path", "reason", "detail"]
+COLONNES = ["chemin", "id", "classe", "article", "jeu"]
+ANOMALIES = ["chemin", "motif", "détail"]
 
 # « Fashion Product Images » (Kaggle) : masterCategory, subCategory → classe.
 CATEGORIES = {
@@ -79,10 +79,10 @@ def non_vide(manifeste, anomalies, dossier, attendu):
         return manifeste, anomalies
     trouve = "ni fiche ni photo"
     if len(anomalies):
-        comptes = anomalies["reason"].value_counts()
-        premiere = anomalies[anomalies["reason"] == comptes.index[0]].iloc[0]
+        comptes = anomalies["motif"].value_counts()
+        premiere = anomalies[anomalies["motif"] == comptes.index[0]].iloc[0]
         trouve = ", ".join(f"{n} « {raison} »" for raison, n in comptes.items())
-        trouve += f" ; d'abord {premiere['path']} ({premiere['detail']})"
+        trouve += f" ; d'abord {premiere['chemin']} ({premiere['détail']})"
     remede = "décompressez le jeu en entier, sans renommer ni modifier ses fichiers, puis relancez."
     sujet = f"« {nom_court(dossier)} » ne donne aucune photo utilisable."
     raise DonneesInvalides(sujet, trouve, attendu, remede)
@@ -118,10 +118,9 @@ def classer(fiche, images):
     numero, rayon, sous_rayon, article = (re.sub(r"\.0+$", "", texte) for texte in fiche)
     if not re.fullmatch("[0-9]{1,12}", numero):
         raise Anomalie("identifiant invalide", numero[:60])
-    if rayon not in RAYONS:
-        raise Anomalie("catégorie inconnue", f"{rayon} / {sous_rayon}"[:80])
     if (rayon, sous_rayon) not in CATEGORIES:
-        raise Anomalie(HORS_SUJET, f"{rayon} / {sous_rayon}"[:80])
+        motif = HORS_SUJET if rayon in RAYONS else "catégorie inconnue"
+        raise Anomalie(motif, f"{rayon} / {sous_rayon}"[:80])
     if numero not in images:
         raise Anomalie("image absente", f"{numero}.jpg")
     return images[numero], numero, CATEGORIES[rayon, sous_rayon], article, None
@@ -193,7 +192,7 @@ def manifeste_dossiers(dossier, classes):
 
 
 def manifeste_classes(dossier, classes):
-    """Rend le manifeste d'un dossier `<article>/<photo>` ; `split` est vide.
+    """Rend le manifeste d'un dossier `<article>/<photo>` ; `jeu` est vide.
 
     `classes` : dossier → classe ; les autres dossiers sont laissés. Lève `DonneesInvalides` si l'un n'a pas de photo.
     """
@@ -226,17 +225,17 @@ def couper(groupes, validation, test, hasard):
 
 
 def repartir(manifeste, validation=0.15, test=0.15, graine=13, groupe=None):
-    """Rend le manifeste, `split` rempli : mêmes parts de chaque classe, un `groupe` du même côté."""
+    """Rend le manifeste, `jeu` rempli : mêmes parts de chaque classe, un `groupe` du même côté."""
     # Un test déjà désigné reste tel quel : ses copies, ailleurs, sont retirées.
-    groupe = groupe or ("pixels" if "pixels" in manifeste else "path")
-    publie = manifeste["split"] == "test"
+    groupe = groupe or ("pixels" if "pixels" in manifeste else "chemin")
+    publie = manifeste["jeu"] == "test"
     libres = manifeste[~manifeste[groupe].isin(manifeste.loc[publie, groupe])]
-    libres = libres.sort_values("path").drop_duplicates(groupe)
-    hasard, cote = np.random.default_rng(graine), {}
-    for _, de_la_classe in libres.groupby("class"):
-        cote |= couper(de_la_classe[groupe], validation, 0 if publie.any() else test, hasard)
-    split = manifeste[groupe].map(cote).mask(publie, "test")
-    return manifeste.assign(split=split).dropna(subset="split")
+    libres = libres.sort_values("chemin").drop_duplicates(groupe)
+    hasard, cotes = np.random.default_rng(graine), {}
+    for _, de_la_classe in libres.groupby("classe"):
+        cotes |= couper(de_la_classe[groupe], validation, 0 if publie.any() else test, hasard)
+    jeux_tires = manifeste[groupe].map(cotes).mask(publie, "test")
+    return manifeste.assign(jeu=jeux_tires).dropna(subset="jeu")
 
 
 # --- Où sont les données --------------------------------------------------------------------------
@@ -255,7 +254,7 @@ def obtenir_catalogue(en_ligne=True, n=None, dans=None):
 
 
 def obtenir_vetements(en_ligne=True):
-    """Rend (manifeste, source) des photos de vêtements, `class` étant l'article : dix classes.
+    """Rend (manifeste, source) des photos de vêtements, `classe` étant l'article : dix classes.
 
     Déjà là ou, si `en_ligne`, téléchargées ; sinon des dessins. La source est affichée.
     """

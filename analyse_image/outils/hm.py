@@ -1,6 +1,6 @@
 """Le catalogue H&M (Kaggle) : de `articles.csv` et de ses photos au manifeste, sans rien copier.
 
-Le manifeste est celui d'`outils.catalogue` (path, id, class, article, split), plus `product`, le modèle :
+Le manifeste est celui d'`outils.catalogue` (chemin, id, classe, article, jeu), plus `produit`, le modèle :
 les couleurs d'un même vêtement ont les mêmes sept premiers chiffres. Fusionner des classes ou en réduire
 l'effectif, c'est changer ou choisir des lignes ; aucun fichier ne bouge.
 """
@@ -112,7 +112,7 @@ def joindre(articles, photos, dossier=""):
             lignes.append((os.path.join(dossier, chemin), numero, classe, genre, None, modele))
         prises.add(chemin)
     anomalies += [(chemin, "photo sans article", "") for chemin in sorted(set(photos) - prises)]
-    manifeste = tableau(lignes, [*COLONNES, "product"]).sort_values("id", ignore_index=True)
+    manifeste = tableau(lignes, [*COLONNES, "produit"]).sort_values("id", ignore_index=True)
     return manifeste, tableau(anomalies, ANOMALIES)
 
 
@@ -141,8 +141,8 @@ def fusionner_rares(manifeste, minimum=None):
     Par défaut, 200, ou un vingtième des photos d'un petit catalogue.
     """
     minimum = minimum or min(200, len(manifeste) // 20)
-    effectifs = manifeste.groupby("class")["class"].transform("size")
-    return manifeste.assign(**{"class": manifeste["class"].mask(effectifs < minimum, FUSION)})
+    effectifs = manifeste.groupby("classe")["classe"].transform("size")
+    return manifeste.assign(classe=manifeste["classe"].mask(effectifs < minimum, FUSION))
 
 
 # --- Où sont les données --------------------------------------------------------------------------

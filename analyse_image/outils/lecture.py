@@ -37,7 +37,7 @@ def en_parallele(fonction, valeurs, titre):
 
 
 def etat_photo(chemin):
-    """Rend (chemin, « bon », "") ou (chemin, « mauvais », raison)."""
+    """Rend (chemin, « bon », "") ou (chemin, « mauvais », motif)."""
     try:
         ouvrir_photo(chemin)
         return str(chemin), "bon", ""
@@ -46,15 +46,15 @@ def etat_photo(chemin):
 
 
 def checkFileIsGood(directory):
-    """Tableau (path, state, reason) : chaque fichier, « bon », ou « mauvais » et pourquoi. N'efface rien.
+    """Tableau (chemin, état, motif) : chaque fichier, « bon », ou « mauvais » et pourquoi. N'efface rien.
 
     Lève `NotADirectoryError` si le dossier n'existe pas.
     """
     if not Path(directory).is_dir():
         raise NotADirectoryError(f"« {directory} » n'est pas un dossier.")
-    etats = [(chemin, "mauvais", raison) for chemin, raison, _ in parasites(directory)]
+    etats = [(chemin, "mauvais", motif) for chemin, motif, _ in parasites(directory)]
     etats += en_parallele(etat_photo, fichiers_sous(directory), "vérification")
-    return pd.DataFrame(sorted(etats), columns=["path", "state", "reason"], dtype="object")
+    return pd.DataFrame(sorted(etats), columns=["chemin", "état", "motif"], dtype="object")
 
 
 def _empreinte(chemin):
@@ -84,7 +84,7 @@ def lire_images(chemins, cote=64):
 
 
 def mesurer_photos(chemins):
-    """Tableau (path, width, height, bytes), d'après les en-têtes ; dimensions manquantes si illisible."""
+    """Tableau (chemin, largeur, hauteur, octets), d'après les en-têtes ; dimensions manquantes si illisible."""
     lignes = []
     for chemin in chemins:
         try:
@@ -93,21 +93,21 @@ def mesurer_photos(chemins):
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             taille = (None, None)
         lignes.append((str(chemin), *taille, os.path.getsize(chemin)))
-    return pd.DataFrame(lignes, columns=["path", "width", "height", "bytes"])
+    return pd.DataFrame(lignes, columns=["chemin", "largeur", "hauteur", "octets"])
 
 
 def ecrire_arborescence(manifeste, dossier):
-    """Range les photos dans `dossier/<split>/<class>/`, par lien physique ; rend leur nombre.
+    """Range les photos dans `dossier/<jeu>/<classe>/`, par lien physique ; rend leur nombre.
 
     Un lien physique ne prend pas de place : c'est un second nom du même fichier (une copie, là où il n'y en a
     pas). Lève `FileExistsError` si `dossier` existe et n'est pas vide.
     """
-    if set(manifeste["split"]) - set(JEUX):
+    if set(manifeste["jeu"]) - set(JEUX):
         raise ValueError("Certaines lignes n'ont pas de jeu : appelez d'abord `repartir`.")
     with dossier_atomique(dossier) as provisoire:
         for ligne in manifeste.to_dict("records"):
-            source = Path(ligne["path"])
-            cible = provisoire / ligne["split"] / ligne["class"] / source.name
+            source = Path(ligne["chemin"])
+            cible = provisoire / ligne["jeu"] / ligne["classe"] / source.name
             cible.parent.mkdir(parents=True, exist_ok=True)
             if cible.exists():  # deux photos du même nom, venues de dossiers différents
                 cible = cible.with_name(f"{source.parent.name}-{source.name}")

@@ -22,6 +22,8 @@ def verifier(cle):
         reponse = f"✅ {cle} : {QUESTIONS[cle](noms)}"
     except Faux as probleme:
         reponse = f"❌ {cle} : {probleme}"
+    except NotImplementedError as erreur:  # « À VOUS : complétez cette cellule… »
+        reponse = f"❌ {cle} : {erreur}"
     except NameError as erreur:  # dans la fonction de l'étudiant
         nom = (re.findall(r"'(\w+)'", str(erreur)) or ["?"])[0]
         reponse = f"❌ {cle} : une ligne emploie « {nom} » avant qu'il existe."

@@ -19,7 +19,7 @@ def labo4_q1(noms):
 @question("labo4-q2")
 def labo4_q2(noms):
     jeux = ["train", "train", "test", "train", "validation", "test", "test"]
-    exemple = manifeste(pixels=list("aabbbcd"), split=jeux)
+    exemple = manifeste(pixels=list("aabbbcd"), jeu=jeux)
     trouve = noms["partages"](exemple)
     if trouve == 2:
         raise Faux("« a » a deux exemplaires, mais dans le même jeu : ce n'est pas une fuite.")

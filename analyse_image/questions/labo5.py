@@ -21,7 +21,7 @@ def labo5_q1(noms):
         raise Faux("le manifeste donné a été modifié ; attendu : un nouveau tableau.")
     if len(trouve) != 16:
         raise Faux(f"{len(trouve)} lignes sur 16 ; attendu : toutes, fusionner n'écarte rien.")
-    comptes = trouve["class"].value_counts().to_dict()
+    comptes = trouve["classe"].value_counts().to_dict()
     if "Bags" not in comptes:
         raise Faux("« Bags » a 3 photos pour un minimum de 3 : elle reste (moins de, pas au plus).")
     if comptes != {"Accessories": 7, "Shoes": 6, "Bags": 3}:

@@ -65,9 +65,9 @@ def manifeste(**colonnes):
 
 
 def manifeste_de(**effectifs):
-    """Un manifeste de ces effectifs : colonnes path et class."""
+    """Un manifeste de ces effectifs : colonnes chemin et classe."""
     classes = np.repeat(list(effectifs), list(effectifs.values()))
-    return manifeste(**{"path": [f"{i:02d}.jpg" for i in range(len(classes))], "class": classes})
+    return manifeste(chemin=[f"{i:02d}.jpg" for i in range(len(classes))], classe=classes)
 
 
 GRAINES = (1, 1, 2)
@@ -75,10 +75,10 @@ GRAINES = (1, 1, 2)
 
 def verifier_tirage(tirages, attendus, annonce):
     """Lève `Faux` si ces tirages, de graines `GRAINES`, n'ont pas ces effectifs ou n'en suivent pas la graine."""
-    comptes = tirages[0]["class"].value_counts().to_dict()
+    comptes = tirages[0]["classe"].value_counts().to_dict()
     if comptes != attendus:
         raise Faux(annonce.format(comptes))
-    chemins = [sorted(tirage["path"]) for tirage in tirages]
+    chemins = [sorted(tirage["chemin"]) for tirage in tirages]
     if len(set(chemins[0])) < sum(attendus.values()):
         raise Faux("une ligne est tirée deux fois ; attendu : un tirage sans remise.")
     if chemins[0] != chemins[1]:

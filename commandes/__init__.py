@@ -1,0 +1,1 @@
+"""Ce que `labo.py` lance une fois l'environnement prêt : exécuter des labos, servir un modèle."""
