@@ -1,6 +1,6 @@
 """Le service : écrit comme on l'écrit d'abord, corrigé de deux mots, et le nôtre ; mêmes réseaux, mêmes photos.
 
-    python mesures/service.py [--secondes 5] [--tours 2]
+    python mesures/service.py [--secondes 4] [--tours 2]
 
 Deux versions n'existent que pour cette mesure, avec FastAPI et Keras : l'évidente, `model.predict` dans une fonction
 `async`, qui bloque tout le service ; la directe, `model(x)` dans une fonction ordinaire, que FastAPI mène dans un
@@ -12,7 +12,7 @@ Trois cas : le réseau à une convolution et la recette de l'énoncé (28×28) ;
 deux premiers sont tirés au sort : ils ne changent rien à la vitesse. Les versions alternent, `--tours` fois ;
 on garde la médiane. Mémoire : le plus haut atteint (VmHWM sous Linux). « processeur ms » : temps de calcul du
 service par demande, qui dépend bien moins que le débit de ce que la machine fait par ailleurs ;
-« charge avant » est ce qu'elle faisait (0 : rien).
+« charge » est ce qu'elle faisait juste avant (0 : rien).
 Écrit `mesures/service.csv`.
 """
 
@@ -263,7 +263,7 @@ def principal():
     from resultats import ajouter_resultats
 
     analyseur = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    analyseur.add_argument("--secondes", type=float, default=5)
+    analyseur.add_argument("--secondes", type=float, default=4)
     analyseur.add_argument("--tours", type=int, default=2)
     choix = analyseur.parse_args()
     demandes, lignes = preparer_demandes(), []
@@ -292,7 +292,7 @@ def principal():
     tableau = tableau.round(dict.fromkeys(mesures, 1))
     tableau["date"] = datetime.date.today().isoformat()
     tableau["machine"] = f"{os.cpu_count()} cœurs"
-    tableau["charge avant"] = round(charge, 1)
+    tableau["charge"] = round(charge, 1)
     print(tableau.to_string(index=False))
     versions = tableau.set_index(["cas", "à la fois"]).groupby("version")
     compares = ["demandes/s", "processeur ms", "mémoire Mo"]

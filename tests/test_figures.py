@@ -151,7 +151,6 @@ APPELS = {
     "cartes": lambda: figures.afficher_cartes(HASARD.random((5, 5, 9)), NOMS[1]),
     "étapes": lambda: figures.afficher_etapes(dict.fromkeys(NOMS, PHOTO)),
     "lot": lambda: figures.afficher_lot([PHOTO] * 3, [GRIS28] * 3, NOMS),
-    "traitement": lambda: figures.afficher_traitement(PHOTO, PHOTO / 255, NOMS[1]),
 }
 
 

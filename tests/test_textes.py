@@ -14,7 +14,7 @@ MESURES = remises.RACINE / "mesures"
 PREMIERS = ("convolution", "classification", "test_model")
 CELLULES_MAX = {
     **dict(zip(PREMIERS, (35, 55, 60), strict=True)),
-    **{"trois_categories": 60, "preparation_hm": 65},
+    **{"trois_categories": 60, "preparation_hm": 65, "transfer_learning": 65},
 }
 
 

