@@ -120,7 +120,6 @@ def preparer(source, contrat):
 
 COTE_ENTREE = 28
 COTE_DETOURAGE = 192
-COTE_COUPE = 112  # où le fond n'est pas uni : chercher le contour coûte plus cher
 SEUIL_BAS, SEUIL_HAUT = 0.03, 0.95  # part de premier plan en deçà et au-delà de laquelle on avertit
 DOUTE = 0.38  # probabilité de la réponse en deçà de laquelle on avertit
 
@@ -160,23 +159,23 @@ def preparer_photo(source):
 def analyser_photo(source):
     """Comme `preparer_photo`, mais rend la `Preparation` : entrée, étapes, avertissements."""
     photo = ouvrir_photo(source)
-    boite = (0, 0, *photo.size)
-    vue = _reduire(photo, boite)
+    vue = photo.copy()
+    vue.thumbnail((COTE_DETOURAGE, COTE_DETOURAGE), Image.Resampling.BOX)
     _refuser_unie(*_couches(vue), source)
     visage = trouver_visage(photo)
-    if visage is not None:
-        boite = _autour_du_buste(photo, visage)
-        vue = _reduire(photo, boite)
+    boite = (0, 0, *photo.size) if visage is None else _autour_du_buste(photo, visage)
+    for _ in range(3):  # un petit vêtement se détoure mieux de près
+        vue = photo.crop(boite)
+        vue.thumbnail((COTE_DETOURAGE, COTE_DETOURAGE), Image.Resampling.BOX)
         rvb, alpha = _couches(vue)
-        saillance, masque = _separer_du_corps(rvb, alpha, _dans_la_vue(visage, boite, vue))
-    else:
-        rvb, alpha = _couches(vue)
-        saillance, masque = _separer(rvb, alpha)
-        plus_pres = _resserrer(boite, masque)
-        if plus_pres is not None:  # un petit vêtement se détoure mieux de près
-            boite = plus_pres
-            rvb, alpha = _couches(_reduire(photo, boite))
+        if visage is None:
             saillance, masque = _separer(rvb, alpha)
+        else:
+            saillance, masque = _separer_du_corps(rvb, alpha, _dans_la_vue(visage, boite, vue))
+        plus_pres = None if visage else _resserrer(boite, masque)
+        if plus_pres is None:
+            break
+        boite = plus_pres
     agrandi = (boite[2] - boite[0]) * (boite[3] - boite[1]) / (photo.width * photo.height)
     part = float(masque.mean()) * agrandi
     avertissements = _avertir(rvb, masque, part)
@@ -190,14 +189,6 @@ def analyser_photo(source):
         "entrée du réseau": Image.fromarray(np.round(entree[0, ..., 0] * 255).astype(np.uint8)),
     }
     return Preparation(entree, etapes, avertissements, part, visage is not None)
-
-
-def _reduire(photo, boite):
-    """Ce que montre la boîte (x0, y0, x1, y1) de la photo, image PIL de `COTE_DETOURAGE` pixels de côté au plus."""
-    cotes = boite[2] - boite[0], boite[3] - boite[1]
-    echelle = min(1, COTE_DETOURAGE / max(cotes))
-    taille = [max(1, round(cote * echelle)) for cote in cotes]
-    return photo.resize(taille, Image.Resampling.BOX, box=boite)
 
 
 def _couches(vue):
@@ -263,7 +254,8 @@ def _separer(rvb, alpha):
     large = cv2.copyMakeBorder(rvb, marge, marge, marge, marge, cv2.BORDER_REPLICATE)
     masque = _sur_fond_uni(large)
     if masque is None:
-        saillance, masque = _detourer(large)
+        saillance = _saillance(large)
+        masque = _detourer(large, saillance)
     else:
         saillance = masque.astype(np.float32)
     sans_marge = slice(marge, -marge), slice(marge, -marge)
@@ -344,7 +336,7 @@ def _refuser_unie(rvb, alpha, source):
         refuser_photo(nom, "image d'une seule couleur", "un vêtement sur un fond", remede)
 
 
-def _saillance(rvb, cote=16, portee_couleur=7.0, portee_lieu=0.25, lissage=10.0):
+def _saillance(rvb, cote=20, portee_couleur=7.0, portee_lieu=0.25, lissage=10.0):
     """Ce qui ressort du fond : float32 (h, l) dans 0–1, par contraste avec ce qui tient au bord.
 
     D'après Zhu, Liang, Wei et Sun, « Saliency Optimization from Robust Background Detection », 2014 : une
@@ -367,10 +359,8 @@ def _saillance(rvb, cote=16, portee_couleur=7.0, portee_lieu=0.25, lissage=10.0)
     # Distance de couleur le long du meilleur chemin ; les cases du bord se touchent toutes.
     distance = np.where((pas == 1) | (bord[:, None] & bord), ecarts_nets, np.inf).astype(np.float32)
     np.fill_diagonal(distance, 0)
-    detour = np.empty_like(distance)
     for k in range(h * w):  # Floyd et Warshall
-        np.add(distance[:, k, None], distance[k], out=detour)
-        np.minimum(distance, detour, out=distance)
+        np.minimum(distance, distance[:, k, None] + distance[k], out=distance)
     parente = np.exp(-(distance**2) / (2 * portee_couleur**2))
     attache = parente[:, bord].sum(axis=1) / np.sqrt(parente.sum(axis=1))
     fond = 1 - np.exp(-(attache**2) / 2)
@@ -397,19 +387,13 @@ def _etaler(valeurs, centile=100):
     return np.clip((valeurs - bas) / max(haut - bas, 1e-6), 0, 1)
 
 
-def _detourer(rvb):
-    """Rend (saillance, masque) (h, l) du vêtement : GrabCut, amorcé par la saillance, sur une image réduite."""
-    h, w = rvb.shape[:2]
-    echelle = min(1, COTE_COUPE / max(h, w))
-    rvb = cv2.resize(rvb, None, fx=echelle, fy=echelle, interpolation=cv2.INTER_AREA)
-    saillance = _saillance(rvb)
+def _detourer(rvb, saillance):
+    """Masque booléen (h, l) du vêtement : GrabCut, amorcé par la saillance."""
     seuil, _ = cv2.threshold((saillance * 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)
     etat = np.where(saillance > seuil / 255, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     etat[saillance < 0.05] = cv2.GC_BGD
     etat[saillance > 0.95] = cv2.GC_FGD
-    masque = _couper(rvb, etat).astype(np.float32)
-    saillance, masque = (cv2.resize(carte, (w, h)) for carte in (saillance, masque))
-    return saillance, masque > 0.5
+    return _couper(rvb, etat)
 
 
 def _couper(rvb, etat):
