@@ -59,7 +59,7 @@ def _illisible(soumission, raison):
     }
 
 
-def _images_de_test():
+def images_de_test():
     """(X_test, y_test, jumeau ?) : les images de test de Fashion-MNIST, ou leur jumeau dessiné."""
     _, (X_test, y_test) = donnees.charger_fashion_mnist()
     return X_test, y_test, len(X_test) != donnees.CSV["fashion-mnist_test.csv"]
@@ -67,7 +67,7 @@ def _images_de_test():
 
 def _mesurer_modeles(tous, travail, ouvriers, barre):
     """Ajoute à chaque remise son modèle mesuré ; un modèle refusé laisse sa chance au suivant."""
-    X_test, y_test, jumeau = _images_de_test()
+    X_test, y_test, jumeau = images_de_test()
     restants = {f["cle"]: [m for m in f["modeles"] if m["entier"] or m["poids"]] for f in tous}
     while taches := [{"cle": cle, **c[0]} for cle, c in restants.items() if c]:
         resultats = mesures_modeles.examiner_tous(

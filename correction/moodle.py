@@ -5,6 +5,8 @@ import io
 import re
 import zipfile
 
+from outils.fichiers import Refus
+
 # Avant Moodle 4.1 : Nom_12345_assignsubmission_file_ ; depuis, sans « _ » final. Un fichier seul : son nom ensuite.
 MOODLE = re.compile(
     r"^(?P<nom>.+?)_(?P<id>\d+)_assignsubmission_(?P<genre>[a-z]+)(?:_(?P<reste>.*))?$"
@@ -19,8 +21,8 @@ COLONNES = {
 }
 
 
-class FeuilleInvalide(ValueError):
-    """La feuille d'évaluation n'est pas celle que donne Moodle ; le message dit ce qui manque."""
+class FeuilleInvalide(Refus):
+    """La feuille d'évaluation n'est pas celle que donne Moodle."""
 
 
 def lire_feuille(chemin):
@@ -32,10 +34,10 @@ def lire_feuille(chemin):
     colonnes = _colonnes(lignes[0]) if lignes else {}
     if not {"identifiant", "note"} <= set(colonnes):
         raise FeuilleInvalide(
-            f"« {chemin.name} » n'est pas une feuille d'évaluation.\n"
-            f"  Trouvé  : {', '.join(lignes[0])[:200] if lignes else 'un fichier vide'}\n"
-            "  Attendu : les colonnes « Identifiant » et « Note »\n"
-            "  Remède  : dans le devoir, « Télécharger la feuille d'évaluation »."
+            f"« {chemin.name} » n'est pas une feuille d'évaluation.",
+            ", ".join(lignes[0])[:200] if lignes else "un fichier vide",
+            "les colonnes « Identifiant » et « Note »",
+            "dans le devoir, « Télécharger la feuille d'évaluation ».",
         )
     return lignes, colonnes
 

@@ -1,4 +1,4 @@
-"""Exécute des cellules choisies d'un labo : ce qui est mesuré est le code du labo lui-même."""
+"""Exécute des cellules choisies d'un labo : ce qui est mesuré, ou essayé, est le code du labo lui-même."""
 
 import json
 import os
@@ -9,17 +9,22 @@ LABOS = Path(__file__).resolve().parent.parent / "analyse_image"
 sys.path.insert(0, str(LABOS))
 
 
-def executer_cellules(notebook, identifiants, noms=None):
-    """Exécute, en mode complet, les cellules de ces identifiants ; rend leurs noms (fonctions, tableaux).
+def definir(labo, *identifiants, **noms):
+    """Exécute les cellules de ces identifiants ; rend leurs noms (fonctions, tableaux).
 
-    `noms` : ce que les cellules omises auraient défini.
+    `labo` : le notebook, sans « .ipynb » ; `noms` : ce que les cellules omises auraient défini.
     """
-    contenu = json.loads((LABOS / notebook).read_text(encoding="utf-8"))
+    contenu = json.loads((LABOS / f"{labo}.ipynb").read_text(encoding="utf-8"))
     sources = {c["id"]: "".join(c["source"]) for c in contenu["cells"]}
+    for identifiant in identifiants:
+        exec(compile(sources[identifiant], identifiant, "exec"), noms)
+    return noms
+
+
+def executer_cellules(notebook, identifiants, noms=None):
+    """Comme `definir`, en mode complet, sans écran, dans le dossier des labos : pour mesurer."""
     os.environ["MPLBACKEND"] = "Agg"
     os.environ.pop("LABO_RAPIDE", None)
     os.chdir(LABOS)
-    labo = dict(noms or {})
-    for identifiant in identifiants:
-        exec(compile(sources[identifiant], identifiant, "exec"), labo)
-    return labo
+    # La première cellule des labos importe os ; elle n'est jamais exécutée ici.
+    return definir(Path(notebook).stem, *identifiants, **{"os": os, **(noms or {})})

@@ -16,7 +16,7 @@ import remises
 
 from correction import bac_a_sable, cellules_sautees, execution, faits, limites
 from correction.__main__ import principal
-from correction.classe import _images_de_test as images_de_test
+from correction.classe import images_de_test as images_de_test
 from outils import donnees
 
 DUREE = f"987.{os.getpid()}"  # à nul autre pareil : deux essais à la fois ne se voient pas
@@ -209,7 +209,7 @@ def test_noter_une_classe_puis_reprendre(classe, tmp_path, capsys, monkeypatch):
     sortie = tmp_path / "rapport"
     X_test, y_test, jumeau = images_de_test()  # moins d'images : ce test ne porte pas sur la mesure
     monkeypatch.setattr(
-        "correction.classe._images_de_test", lambda: (X_test[:1000], y_test[:1000], jumeau)
+        "correction.classe.images_de_test", lambda: (X_test[:1000], y_test[:1000], jumeau)
     )
     assert principal(["noter", str(classe), "--sortie", str(sortie)]) == 0
     notes = {

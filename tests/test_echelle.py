@@ -16,7 +16,7 @@ import pytest
 import labo
 from commandes import executer
 from echelle import entrainer, lanceur, preparer
-from outils import cache, dessins, hm, jeux
+from outils import cache, dessins, jeux
 from outils.fichiers import Refus
 
 RACINE = Path(labo.__file__).parent
@@ -26,9 +26,6 @@ EPOQUES = 4
 # La CI installe ce que demande le labo 8 (.ci/run) ; ailleurs, ce qui en a besoin est passé, et le dit.
 avec_jax = pytest.mark.skipif(
     importlib.util.find_spec("jax") is None, reason="JAX absent : echelle/requirements.txt"
-)
-avec_dask = pytest.mark.skipif(
-    importlib.util.find_spec("distributed") is None, reason="Dask absent : echelle/requirements.txt"
 )
 
 
@@ -60,50 +57,36 @@ def contenu(dossier):
 # --- Préparer à plusieurs ---------------------------------------------------------------------
 
 
-@avec_dask
-def test_deux_ouvriers_dask_ecrivent_les_memes_octets_qu_un_seul(catalogue, donnees, tmp_path):
-    with preparer.grappe_locale(2) as client:
-        executer = preparer.avec_dask(client)
-        lieux = set(executer(lambda _: os.getpid(), range(40)))
-        assert os.getpid() not in lieux, "le travail n'est pas fait ailleurs"
+def test_deux_processus_ecrivent_les_memes_octets_qu_un_seul(catalogue, donnees, tmp_path):
+    with preparer.ouvriers_locaux(2) as ouvriers:
         manifeste, bilan = preparer.preparer(
-            catalogue, tmp_path / "d", preparer.avec_dask(client), par_fragment=60
+            catalogue, tmp_path / "d", ouvriers.map, par_fragment=60
         )
         # Un fragment perdu : lui seul est refait.
         (tmp_path / "d" / "cache" / bilan["fragments"][1]).unlink()
         repris = cache.ecrire_cache(
-            manifeste, tmp_path / "d" / "cache", 28, par_fragment=60, executer=executer
+            manifeste, tmp_path / "d" / "cache", 28, par_fragment=60, executer=ouvriers.map
         )
     assert repris["repris"] == len(bilan["fragments"]) - 1 > 2
     assert bilan["repris"] == 0 and len(bilan["illisibles"]) == 2
     assert contenu(tmp_path / "d") == contenu(donnees)
 
 
-def test_le_manifeste_par_sous_dossier_est_celui_du_labo_5(catalogue):
-    attendu, anomalies = hm.manifeste_hm(catalogue)
-    trouve, anomalies_trouvees = preparer.manifeste_hm(catalogue)
-    assert trouve.equals(attendu)
-    cles = ["motif", "chemin"]
-    assert anomalies_trouvees.equals(anomalies.sort_values(cles, ignore_index=True))
-    # Trois photos sont dans un sous-dossier sans article, et des articles n'ont pas de photo.
-    assert set(anomalies["motif"]) >= {"article sans photo", "photo sans article"}
-
-
 # --- Partager un lot --------------------------------------------------------------------------
 
 
-def lots(donnees, ouvriers, rang, epoque=0):
+def lots(donnees, ouvriers, rang, epoques=1, depuis=0):
     choix = entrainer.analyseur().parse_args(
-        [*options(donnees, "x", lot=48), "--ouvriers", str(ouvriers)]
+        [*options(donnees, "x", lot=48, epoques=epoques), "--ouvriers", str(ouvriers)]
     )
     _, etiquettes = entrainer.lire_etiquettes(choix.manifeste)
-    return entrainer.lots_de_l_epoque(choix, etiquettes, epoque, rang)
+    return list(entrainer.lots(choix, etiquettes, rang, depuis))
 
 
 @pytest.mark.parametrize("ouvriers", [2, 3])
 def test_les_parts_des_ouvriers_remises_bout_a_bout_sont_le_lot(donnees, ouvriers):
-    un = list(lots(donnees, 1, 0).as_numpy_iterator())
-    parts = [list(lots(donnees, ouvriers, r).as_numpy_iterator()) for r in range(ouvriers)]
+    un = lots(donnees, 1, 0)
+    parts = [lots(donnees, ouvriers, r) for r in range(ouvriers)]
     assert len(un) > 3 and {len(part) for part in parts} == {len(un)}
     for numero, (photos, numeros) in enumerate(un):
         assert photos.shape == (48, 28, 28, 3) and photos.dtype == np.float32
@@ -113,36 +96,45 @@ def test_les_parts_des_ouvriers_remises_bout_a_bout_sont_le_lot(donnees, ouvrier
 
 
 def test_l_ordre_ne_depend_que_de_l_epoque(donnees):
-    """Une reprise relit l'époque 1 sans avoir lu l'époque 0, et Keras commence une époque deux fois."""
-    jeu = lots(donnees, 2, 1, epoque=1)
-    premiere, seconde = (np.concatenate([y for _, y in jeu.as_numpy_iterator()]) for _ in range(2))
-    assert np.array_equal(premiere, seconde)
-    autre = np.concatenate([y for _, y in lots(donnees, 2, 1, epoque=0).as_numpy_iterator()])
-    assert not np.array_equal(premiere, autre)
+    """Une reprise lit l'époque 1 sans avoir lu l'époque 0."""
+    tout, reprise = lots(donnees, 2, 1, epoques=2), lots(donnees, 2, 1, epoques=2, depuis=1)
+    assert len(tout) == 2 * len(reprise)
+    for (photos, numeros), (relues, renumerotees) in zip(
+        tout[len(reprise) :], reprise, strict=True
+    ):
+        assert np.array_equal(photos, relues) and np.array_equal(numeros, renumerotees)
+    premiere, seconde = (
+        np.concatenate([y for _, y in part]) for part in (tout[: len(reprise)], reprise)
+    )
+    assert not np.array_equal(premiere, seconde)
+
+
+def test_une_epoque_lit_chaque_photo_une_fois_au_plus(donnees):
+    choix = entrainer.analyseur().parse_args(options(donnees, "x"))
+    _, etiquettes = entrainer.lire_etiquettes(choix.manifeste)
+    jeu = cache.trouver(choix.cache, etiquettes)
+    assert len(jeu.lignes) == len({tuple(place) for place in jeu.lignes[:, :2]})
+    attendus = np.bincount(jeu.lignes[:, 2], minlength=9)
+    lus = np.bincount(np.concatenate([y for _, y in lots(donnees, 1, 0)]), minlength=9)
+    assert (lus <= attendus).all() and attendus.sum() - lus.sum() < 48
 
 
 def test_l_augmentation_garde_les_photos_reconnaissables(donnees):
     choix = entrainer.analyseur().parse_args(options(donnees, "x"))
     _, etiquettes = entrainer.lire_etiquettes(choix.manifeste)
-    brutes = next(iter(entrainer.lots_de_l_epoque(choix, etiquettes, 0, 0, False)))[0]
-    droites = entrainer.normaliser(brutes).numpy()
-    augmentees = entrainer.augmenter(brutes, (1, 2), slice(0, 64)).numpy()
-    pareilles = [np.array_equal(a, b) for a, b in zip(droites, augmentees, strict=True)]
-    assert not all(pareilles)
+    photos, _ = cache.trouver(choix.cache, etiquettes).lire(np.arange(64))
+    tirages = np.random.default_rng(13).integers(0, (5, 5, 2), (64, 3))
+    augmentees = entrainer.augmenter(photos, tirages)
+    assert augmentees.shape == photos.shape and augmentees.dtype == np.uint8
+    assert not np.array_equal(augmentees, photos)
     # À un miroir et à deux pixels près, c'est la même photo : le centre s'y retrouve.
-    for avant, apres in zip(droites, augmentees, strict=True):
-        centre = avant[4:24, 4:24]
-        vues = [
-            vue[4 + dy : 24 + dy, 4 + dx : 24 + dx]
-            for vue in (apres, apres[:, ::-1])
-            for dy in range(-2, 3)
-            for dx in range(-2, 3)
-        ]
-        assert min(np.abs(vue - centre).max() for vue in vues) < 1e-6
+    for avant, apres, (y, x, miroir) in zip(photos, augmentees, tirages, strict=True):
+        droite = apres[:, ::-1] if miroir else apres
+        assert np.array_equal(droite[6 - y : 26 - y, 6 - x : 26 - x], avant[4:24, 4:24])
 
 
 def test_un_lot_qui_ne_se_partage_pas_est_refuse(donnees):
-    with pytest.raises(ValueError, match="48 photos ne se coupe pas en 5"):
+    with pytest.raises(Refus, match="48 photos pour 5 ouvriers(.|\n)*Remède"):
         lots(donnees, 5, 0)
 
 
@@ -168,9 +160,7 @@ def entrainer_a(ouvriers, donnees, sortie, prefixe=None, reprises=0, **autres):
 @pytest.fixture(scope="module")
 def predire(donnees):
     """Rend predire(sortie) -> (poids, probabilités), par TensorFlow : ce qu'un utilisateur recharge."""
-    choix = entrainer.analyseur().parse_args(options(donnees, "x"))
-    _, etiquettes = entrainer.lire_etiquettes(choix.manifeste)
-    images = next(iter(entrainer.lots_de_l_epoque(choix, etiquettes, 0, 0)))[0]
+    images = lots(donnees, 1, 0)[0][0]
     reseau = entrainer.creer_reseau(28, 9)
 
     def relire(sortie):
@@ -181,25 +171,44 @@ def predire(donnees):
 
 
 UN_PAS = {"lot": 256, "epoques": 1, "taux": 1e-2}
-# Un ouvrier seul peut entraîner plusieurs fois dans le même processus : TensorFlow n'est importé qu'une fois.
+# Un ouvrier seul peut entraîner plusieurs fois dans le même processus : les bibliothèques ne s'importent qu'une fois.
+# Le deuxième entraînement est coupé en lisant sa troisième époque, puis repris ; le premier, fini, est relancé.
 PLUSIEURS = """
 import json, shutil, sys
 from echelle import entrainer
 lancer = lambda mots: entrainer.entrainer(entrainer.analyseur().parse_args(mots))
-lancer(json.loads(sys.argv[1]))
-reste = sys.argv[5:]  # python -m echelle.entrainer …
+un_pas, coupe = map(json.loads, sys.argv[1:3])
+reste = sys.argv[6:]  # python -m echelle.entrainer …
+lancer(un_pas)
 lancer(reste)
 fini = entrainer.analyseur().parse_args(reste).sortie
 shutil.copytree(fini, fini + "-avant")
 lancer(reste)
+entiers = entrainer.lots
+def lots(choix, *suite):
+    reste = 2 * 4  # pas
+    for lot in entiers(choix, *suite):
+        if not (reste := reste - 1) + 1:
+            raise KeyboardInterrupt
+        yield lot
+entrainer.lots = lots
+try:
+    lancer(coupe)
+except KeyboardInterrupt:
+    print("coupé")
+entrainer.lots = entiers
+lancer(coupe)
 """
 
 
 @pytest.fixture(scope="module")
 def seul(donnees, tmp_path_factory):
-    """Un seul ouvrier ; rend les dossiers d'un pas (`un_pas`), d'un entraînement fini, puis relancé (`seul`)."""
+    """Les dossiers d'un seul ouvrier : d'un pas (`un_pas`), fini (`seul-avant`), relancé (`seul`), repris (`coupe`)."""
     sorties = tmp_path_factory.mktemp("un_ouvrier")
-    un_pas = json.dumps(options(donnees, sorties / "un_pas", **UN_PAS))
+    mots = [
+        json.dumps(options(donnees, sorties / "un_pas", **UN_PAS)),
+        json.dumps(options(donnees, sorties / "coupe")),
+    ]
     # Les réglages de Keras que l'utilisateur a laissés traîner ne changent rien.
     (sorties / "keras.json").write_text(
         '{"backend": "theano", "image_data_format": "channels_first", "floatx": "float16"}'
@@ -208,24 +217,16 @@ def seul(donnees, tmp_path_factory):
         reglages.setenv("KERAS_HOME", str(sorties))
         reglages.setenv("KERAS_BACKEND", "torch")
         entrainer_a(
-            1, donnees, sorties / "seul", lambda rang: [sys.executable, "-c", PLUSIEURS, un_pas]
+            1, donnees, sorties / "seul", lambda rang: [sys.executable, "-c", PLUSIEURS, *mots]
         )
     return sorties
-
-
-@pytest.fixture(scope="module")
-def deux(donnees, commandes):
-    """Deux ouvriers que rien ne dérange, lancés par slurm.sbatch ; rend (dossier de sortie, bilan)."""
-    grappe = {"SLURM_JOB_NODELIST": "m[1-2]", "SLURM_JOB_ID": str(os.getpid()), "SLURM_NTASKS": "2"}
-    soumettre("slurm.sbatch", commandes | grappe)
-    return donnees / "sortie", bilan_de(donnees / "sortie")
 
 
 @pytest.fixture(scope="module")
 def commandes(tmp_path_factory, donnees):
     """Environnement où `python3` est ce Python, et où `srun` et `scontrol` imitent ceux de Slurm."""
     bin = tmp_path_factory.mktemp("bin")
-    petit = " ".join(options(donnees, donnees / "sortie", taux=3e-4)[-6:])
+    petit = " ".join(options(donnees, donnees / "sortie", **UN_PAS)[-6:])
     ecrire = {
         # Les dernières options l'emportent : un entraînement de test, court.
         "python3": f'exec "{sys.executable}" "$@" {petit}',
@@ -263,33 +264,30 @@ def soumettre(script, env):
     return lance.stdout
 
 
-@avec_jax
-def test_apres_un_pas_deux_ouvriers_ont_le_reseau_d_un_seul(donnees, seul, predire, tmp_path):
-    """Un seul pas : l'arrondi n'a pas le temps de grandir, quel que soit le processeur."""
-    _, bilan_deux = entrainer_a(2, donnees, tmp_path, **UN_PAS)
-    bilan_seul = bilan_de(seul / "un_pas")
-    assert (bilan_seul["ouvriers"], bilan_deux["ouvriers"]) == (1, 2)
-    assert bilan_deux["pas"] == bilan_seul["pas"] == 1
-    assert bilan_deux["pertes"] == pytest.approx(bilan_seul["pertes"], rel=1e-5)
-    (poids, probabilites), (attendus, attendues) = map(predire, (tmp_path, seul / "un_pas"))
-    # Le pas change les poids d'un millième : cent fois plus que l'écart admis.
+def memes_reseaux(predire, sortie, attendue, ecart):
+    (poids, probabilites), (attendus, attendues) = map(predire, (sortie, attendue))
     for trouve, attendu in zip(poids, attendus, strict=True):
-        np.testing.assert_allclose(trouve, attendu, rtol=0, atol=1e-5)
-    np.testing.assert_allclose(probabilites, attendues, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(trouve, attendu, rtol=0, atol=ecart)
+    np.testing.assert_allclose(probabilites, attendues, rtol=0, atol=ecart)
 
 
 @avec_jax
-def test_le_fichier_slurm_lance_deux_ouvriers_qui_ont_les_erreurs_d_un_seul(seul, deux):
-    bilan_seul, bilan = bilan_de(seul / "seul-avant"), deux[1]
+def test_le_fichier_slurm_lance_deux_ouvriers_qui_ont_le_reseau_d_un_seul(
+    donnees, seul, commandes, predire
+):
+    """Un seul pas : l'arrondi n'a pas le temps de grandir, quel que soit le processeur."""
+    grappe = {"SLURM_JOB_NODELIST": "m[1-2]", "SLURM_JOB_ID": str(os.getpid()), "SLURM_NTASKS": "2"}
+    soumettre("slurm.sbatch", commandes | grappe)
+    bilan, bilan_seul = bilan_de(donnees / "sortie"), bilan_de(seul / "un_pas")
     assert (bilan_seul["ouvriers"], bilan["ouvriers"], bilan["processeurs"]) == (1, 2, 2)
-    assert bilan["reprise_apres"] == 0 and bilan["pas"] == bilan_seul["pas"] >= 4
-    assert bilan["pertes"] == pytest.approx(bilan_seul["pertes"], rel=1e-2)
-    # Ce n'est pas parce que rien n'a bougé.
-    assert bilan["pertes"][-1] < 0.9 * bilan["pertes"][0]
+    assert bilan["pas"] == bilan_seul["pas"] == 1
+    assert bilan["pertes"] == pytest.approx(bilan_seul["pertes"], rel=1e-5)
+    # Le pas change les poids d'un millième : cent fois plus que l'écart admis.
+    memes_reseaux(predire, donnees / "sortie", seul / "un_pas", 1e-5)
 
 
 @avec_jax
-def test_cartes_sh_partage_un_lot_entre_les_cartes_d_une_machine(donnees, deux, commandes):
+def test_cartes_sh_partage_un_lot_entre_les_cartes_d_une_machine(donnees, seul, commandes, predire):
     # Un seul ouvrier, deux cartes (ici deux processeurs simulés) ; mêmes options.
     cartes = {
         "DONNEES": str(donnees.parent / "cartes"),
@@ -299,58 +297,53 @@ def test_cartes_sh_partage_un_lot_entre_les_cartes_d_une_machine(donnees, deux, 
     soumettre("cartes.sh", commandes | cartes)
     bilan = bilan_de(donnees.parent / "cartes" / "sortie")
     assert (bilan["ouvriers"], bilan["processeurs"]) == (1, 2)
-    assert bilan["pertes"] == pytest.approx(deux[1]["pertes"], rel=1e-2)
+    memes_reseaux(predire, donnees.parent / "cartes" / "sortie", seul / "un_pas", 1e-5)
 
 
-# Met fin à l'ouvrier, sans prévenir, quand il va lire la troisième époque : la première est écrite,
-# la dernière n'est pas commencée, quelle que soit la vitesse de la machine.
-MEURT = """
+@avec_jax
+def test_coupe_puis_repris_le_resultat_est_le_meme(seul, predire):
+    """Sur une même machine, ce sont les mêmes opérations, dans le même ordre."""
+    repris, entier = bilan_de(seul / "coupe"), bilan_de(seul / "seul-avant")
+    assert repris["reprise_apres"] == 2 and entier["reprise_apres"] == 0
+    assert len(repris["pertes"]) == EPOQUES  # celles d'avant la coupure comprises
+    assert repris["pertes"] == pytest.approx(entier["pertes"], rel=1e-6)
+    assert entier["pertes"][-1] < 0.9 * entier["pertes"][0]  # il a appris
+    memes_reseaux(predire, seul / "coupe", seul / "seul-avant", 1e-6)
+    assert not list((seul / "coupe").glob(".provisoire-*"))
+
+
+# Gèle l'ouvrier, sans qu'il meure, quand il va lire la deuxième époque : la première est écrite, la dernière n'est pas
+# commencée, quelle que soit la vitesse de la machine.
+SE_FIGE = """
 import os, signal, sys
 os.environ["KERAS_BACKEND"] = "jax"
-import tensorflow as tf
 from echelle import entrainer
 
-lire = entrainer.lots_de_l_epoque
+entiers = entrainer.lots
 
-def mourir(numeros):
-    os.kill(os.getpid(), signal.SIGKILL)
-    return numeros
+def lots(choix, etiquettes, rang, depuis):
+    for numero, lot in enumerate(entiers(choix, etiquettes, rang, depuis)):
+        if numero == 7:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        yield lot
 
-def lire_et_mourir(choix, etiquettes, epoque, rang):
-    lots = lire(choix, etiquettes, epoque, rang)
-    if epoque == 2:
-        mort = lambda numeros: tf.ensure_shape(
-            tf.py_function(mourir, [numeros], numeros.dtype), numeros.shape
-        )
-        lots = lots.map(lambda photos, numeros: (photos, mort(numeros)))
-    return lots
-
-entrainer.lots_de_l_epoque = lire_et_mourir
+entrainer.lots = lots
 entrainer.entrainer(entrainer.analyseur().parse_args(sys.argv[4:]))  # python -m echelle.entrainer …
 """
 
 
 @avec_jax
-def test_un_ouvrier_tue_au_milieu_tous_reprennent_au_meme_resultat(
-    donnees, deux, predire, tmp_path
-):
+def test_un_ouvrier_fige_est_remarque_et_tous_reprennent(donnees, seul, tmp_path):
     lances = []
 
     def prefixe(rang):
         lances.append(rang)
-        return [sys.executable, "-c", MEURT] if lances == [0, 1] else []
+        return [sys.executable, "-c", SE_FIGE] if lances == [0, 1] else []
 
-    relances, bilan = entrainer_a(2, donnees, tmp_path, prefixe, reprises=3)
+    relances, bilan = entrainer_a(2, donnees, tmp_path, prefixe, reprises=3, silence=10)
     assert relances == 1 and lances == [0, 1, 0, 1]
-    assert 1 <= bilan["reprise_apres"] < EPOQUES
-    sortie_deux, bilan_deux = deux
-    # Sur une même machine, ce sont les mêmes opérations, dans le même ordre.
-    assert bilan["pertes"] == pytest.approx(bilan_deux["pertes"], rel=1e-6)
-    (poids, probabilites), (attendus, attendues) = map(predire, (tmp_path, sortie_deux))
-    for trouve, attendu in zip(poids, attendus, strict=True):
-        np.testing.assert_allclose(trouve, attendu, rtol=0, atol=1e-6)
-    np.testing.assert_allclose(probabilites, attendues, rtol=0, atol=1e-6)
-    assert not list(tmp_path.glob(".provisoire-*"))
+    assert 1 <= bilan["reprise_apres"] < EPOQUES and bilan["ouvriers"] == 2
+    assert bilan["pertes"] == pytest.approx(bilan_de(seul / "seul-avant")["pertes"], rel=1e-2)
 
 
 def test_le_lanceur_ne_laisse_personne_derriere_lui(tmp_path):
@@ -454,17 +447,15 @@ def test_un_programme_qui_echoue_toujours_donne_la_fin_de_son_journal(tmp_path):
         lanceur.lancer_ouvriers(2, [], tmp_path, reprises=1)
 
 
-SANS = "import sys\nsys.modules.update(dict.fromkeys(('jax', 'dask', 'distributed')))\n"
+SANS = "import sys\nsys.modules['jax'] = None\n"
 
 
-def test_sans_jax_ni_dask_les_premieres_sections_tournent_puis_le_labo_dit_quoi_installer(
-    tmp_path,
-):
+def test_sans_jax_les_premieres_sections_tournent_puis_le_labo_dit_quoi_installer(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(SANS)
     env = {**os.environ, "PYTHONPATH": str(tmp_path)}
     essai = executer.lire_notebook(LABOS / "passage_echelle.ipynb")
     echec = executer.executer_notebook(essai, LABOS, env)
-    assert "Il manque jax, dask, distributed" in echec
+    assert "Il manque jax" in echec
     assert "%pip install -q -r echelle/requirements.txt" in echec
     cellules = {c.id: c for c in essai.cells}
     assert "fragments" in "".join(o.get("text", "") for o in cellules["donnees"].outputs)

@@ -192,10 +192,10 @@ def test_les_chiens_sont_telecharges_puis_retrouves(serveur, datas, changer, cap
 
 def test_un_telechargement_coupe_est_complete_au_prochain_appel(serveur, archive, datas, changer):
     somme = f"sha256:{hashlib.sha256(archive.read_bytes()).hexdigest()}"
-    changer("chiens", adresses=jeux.JEUX["chiens"].adresses[1:], somme=somme)
+    jumeau, adresses = datas / "jumeau_x", jeux.JEUX["chiens"].adresses[1:]
+    changer("chiens", adresses=adresses, somme=somme, jumeau=lambda: jumeau)
     serveur["couper"] = True
-    jumeau = datas / "jumeau_x"
-    assert jeux.obtenir("chiens", jumeau=lambda: jumeau) == (jumeau, "chiens dessinés")
+    assert jeux.obtenir("chiens") == (jumeau, "chiens dessinés")
     deja = (datas / "images.tar.partie").stat().st_size
     assert jeux.obtenir("chiens")[1] == "Stanford Dogs"
     assert serveur["demandes"] == [0, deja] and deja > 0
@@ -209,16 +209,14 @@ def test_une_archive_posee_a_la_main_sert_et_reste(archive, datas):
     assert (datas / "images.tar").is_file()
 
 
-def test_archive_zip_sert_si_elle_contient_ce_jeu(archive, datas, photo):
-    def neuf():
-        return datas / "jumeau_x"
-
+def test_archive_zip_sert_si_elle_contient_ce_jeu(archive, datas, photo, changer):
+    changer("chiens", jumeau=lambda: datas / "jumeau_x")
     for dossier, source in (("Autre", "chiens dessinés"), ("Images", "Stanford Dogs")):
         with zipfile.ZipFile(datas / "archive.zip", "w") as sortie:
             for race in RACES if dossier == "Images" else ["autre"]:
                 for i in range(3):
                     sortie.writestr(f"{dossier}/{race}/{race.split('-')[0]}_{i}.jpg", photo)
-        assert jeux.obtenir("chiens", en_ligne=False, jumeau=neuf)[1] == source
+        assert jeux.obtenir("chiens", en_ligne=False)[1] == source
 
 
 def test_une_archive_posee_et_coupee_est_nommee_et_reste(archive, datas):
@@ -241,26 +239,26 @@ def test_un_dossier_qui_prend_la_place_est_nomme_et_reste(archive, datas):
 
 
 def test_sans_reseau_les_chiens_dessines_sont_annonces(datas, changer, capsys):
-    changer("chiens", adresses=("http://127.0.0.1:9/rien.tar",))
-
     def neuf():
         return jeux.dessiner("jumeau_9", lambda d: dessins.ecrire_chiens(d, RACES, 9))
 
-    dossier, source = jeux.obtenir("chiens", jumeau=neuf)
+    changer("chiens", adresses=("http://127.0.0.1:9/rien.tar",), jumeau=neuf)
+    dossier, source = jeux.obtenir("chiens")
     assert source == "chiens dessinés"
     sortie = capsys.readouterr().out
     assert "DONNÉES DESSINÉES, pas Stanford Dogs" in sortie and "pas de connexion" in sortie
     assert {d.name: len(list(d.iterdir())) for d in dossier.iterdir()} == dict.fromkeys(RACES, 3)
     assert jeux.trouver("chiens") is None  # un dessin n'est jamais pris pour une photo
-    assert jeux.obtenir("chiens", jumeau=neuf)[0] == dossier
+    assert jeux.obtenir("chiens")[0] == dossier
 
 
-def test_les_vraies_photos_arrivees_pendant_le_dessin_l_emportent(datas, capsys):
+def test_les_vraies_photos_arrivees_pendant_le_dessin_l_emportent(datas, changer, capsys):
     def arrivent():
         (datas / "stanford-dogs" / RACES[0]).mkdir(parents=True)
         return datas / "jumeau"
 
-    assert jeux.obtenir("chiens", en_ligne=False, jumeau=arrivent)[1] == "Stanford Dogs"
+    changer("chiens", jumeau=arrivent)
+    assert jeux.obtenir("chiens", en_ligne=False)[1] == "Stanford Dogs"
     assert "DESSINÉES" not in capsys.readouterr().out
 
 

@@ -3,10 +3,11 @@
 import keras
 import numpy as np
 import pytest
-from extraits import executer_cellules
 from keras import layers, ops
 
-LABO = executer_cellules("frontiere", "orthogonaliser", "muon", keras=keras, np=np, ops=ops)
+from mesures.cellules import definir
+
+LABO = definir("frontiere", "orthogonaliser", "muon", keras=keras, np=np, ops=ops)
 Muon, orthogonaliser = LABO["Muon"], LABO["orthogonaliser"]
 
 

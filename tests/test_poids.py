@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from outils.poids import DEMESURE, Poids, peser_photo
+from service.poids import DEMESURE, Poids, peser_photo
 
 
 def octets(format_, mode="RGB", taille=(400, 300), **options):

@@ -14,7 +14,12 @@ MESURES = remises.RACINE / "mesures"
 PREMIERS = ("convolution", "classification", "test_model")
 CELLULES_MAX = {
     **dict(zip(PREMIERS, (35, 55, 60), strict=True)),
-    **{"trois_categories": 60, "preparation_hm": 65, "transfer_learning": 65},
+    **{
+        "trois_categories": 60,
+        "preparation_hm": 65,
+        "transfer_learning": 65,
+        "passage_echelle": 60,
+    },
 }
 
 
@@ -82,7 +87,7 @@ def test_chaque_figure_est_suivie_de_ce_qu_il_faut_y_voir(labo):
 
 def test_chaque_figure_a_son_texte_alternatif(labo):
     alternatifs = [alt for c in codes(labo) for alt in textes_alternatifs(c)]
-    assert len(alternatifs) >= 6
+    assert len(alternatifs) >= 5
     assert [alt for alt in alternatifs if len(alt) < 20] == []
 
 

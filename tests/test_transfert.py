@@ -12,9 +12,9 @@ import keras
 import numpy as np
 import processus
 import pytest
-from extraits import executer_cellules
 from keras import layers
 
+from mesures.cellules import definir
 from outils import catalogue, jeux, lite0, transfert
 from outils.preparation import preparer_couleur
 
@@ -32,7 +32,7 @@ ATTENDUS = {
 
 
 def lire_labo(cote=75, **bases):
-    return executer_cellules(
+    return definir(
         "transfer_learning",
         *("notre-reseau", "geler", "degeler-apres"),
         **{

@@ -14,17 +14,18 @@ reprise (poids et optimiseur) ; relancé, le programme continue de là. SORTIE r
 """
 
 import argparse
+import csv
 import json
 import os
+import random
 import time
 import zipfile
 import zlib
-from functools import reduce
 from pathlib import Path
 
 import numpy as np
 
-from outils.cache import lire_cache
+from outils import cache
 from outils.fichiers import Refus, ecriture_atomique, nom_court
 
 REPRISE, POIDS, BILAN = "reprise.npz", "modele.weights.h5", "bilan.json"
@@ -54,60 +55,61 @@ def creer_reseau(cote, classes, filtres=(32, 64), neurones=(480, 128), abandon=0
 
 
 def lire_etiquettes(manifeste, jeu="train"):
-    """Rend (classes triées, {id: numéro de classe}) du manifeste CSV (colonnes id, class, split)."""
-    import pandas as pd
+    """Rend (classes triées, {id: numéro de classe}) du manifeste CSV (colonnes id, classe, jeu)."""
+    with open(manifeste, encoding="utf-8", newline="") as fichier:
+        lignes = list(csv.DictReader(fichier))
+    classes = sorted({ligne["classe"] for ligne in lignes})
+    retenues = [ligne for ligne in lignes if ligne["jeu"] == jeu]
+    return classes, {ligne["id"]: classes.index(ligne["classe"]) for ligne in retenues}
 
-    lignes = pd.read_csv(manifeste, dtype=str)
-    classes = sorted(lignes["classe"].unique())
-    lignes = lignes[lignes["jeu"] == jeu]
-    return classes, dict(zip(lignes["id"], lignes["classe"].map(classes.index), strict=True))
+
+def ma_part(lot, ouvriers, rang):
+    """La tranche d'un lot (slice) que lit cet ouvrier ; lève `Refus` si les parts ne sont pas égales."""
+    if lot % ouvriers:
+        raise Refus(
+            "Le lot ne se partage pas en parts égales.",
+            f"{lot} photos pour {ouvriers} ouvriers",
+            "un multiple de ce nombre",
+            "changez --lot",
+        )
+    taille = lot // ouvriers
+    return slice(rang * taille, (rang + 1) * taille)
+
+
+def augmenter(photos, tirages):
+    """Photos uint8 (n, c, c, 3) sur fond clair, décalées de deux pixels au plus, une sur deux en miroir.
+
+    `tirages` : entiers (n, 3), décalages de 0 à 4 en hauteur et en largeur, miroir (0 ou 1).
+    """
+    cote = photos.shape[1]
+    grandes = np.pad(photos, ((0, 0), (2, 2), (2, 2), (0, 0)), constant_values=255)
+    vues = [
+        grande[y : y + cote, x : x + cote][:, :: -1 if miroir else 1]
+        for grande, (y, x, miroir) in zip(grandes, tirages, strict=True)
+    ]
+    return np.stack(vues)
 
 
 def normaliser(photos):
     """Photos uint8 sur fond clair -> float32 dans 0–1, sur fond noir, comme au labo 3."""
-    import tensorflow as tf
-
-    return 1 - tf.cast(photos, tf.float32) / 255
+    return 1 - photos.astype("float32") / 255
 
 
-def augmenter(photos, graines, tranche):
-    """Photos uint8 (n, c, c, 3) -> normalisées, une sur deux en miroir, décalées de 2 pixels au plus.
+def lots(choix, etiquettes, rang, depuis=0):
+    """Donne, lot après lot, la part (photos float32 (n, c, c, 3), numéros (n,)) d'un ouvrier.
 
-    Le tirage se fait pour le lot entier, dont ces photos sont la `tranche` : le même pour tous les ouvriers.
+    Ordre et tirages, faits pour le lot entier, ne dépendent que de la graine et de l'époque : mêmes pour tous,
+    et mêmes si l'on reprend à l'époque `depuis`. La fin d'une époque qui ne fait pas un lot entier est laissée.
     """
-    import tensorflow as tf
-
-    tirage = tf.random.stateless_uniform((tranche.stop, 3), graines, -1, 1)[tranche]
-    photos = tf.where(tirage[:, 0, None, None, None] < 0, photos[:, :, ::-1], photos)
-    dx, dy, zero = tf.round(2 * tirage[:, 1]), tf.round(2 * tirage[:, 2]), tf.zeros(len(tirage))
-    deplacement = tf.stack([zero + 1, zero, dx, zero, zero + 1, dy, zero, zero], axis=1)
-    photos = tf.raw_ops.ImageProjectiveTransformV3(
-        images=photos,
-        transforms=deplacement,
-        output_shape=photos.shape[1:3],
-        fill_value=255.0,
-        interpolation="NEAREST",
-        fill_mode="CONSTANT",
-    )
-    return normaliser(photos)
-
-
-def lots_de_l_epoque(choix, etiquettes, epoque, rang, augmentees=True):
-    """Les lots (photos, numéros) d'un ouvrier pour une époque : l'ordre ne dépend que de la graine et d'elle."""
-    import tensorflow as tf
-
-    lots = lire_cache(
-        choix.cache, etiquettes, True, choix.graine + epoque, choix.lot, part=(rang, choix.ouvriers)
-    )
-    if not augmentees:
-        return lots
-    taille = choix.lot // choix.ouvriers
-    tranche = slice(rang * taille, (rang + 1) * taille)
-
-    def preparer(pas, lot):
-        return augmenter(lot[0], (choix.graine + epoque, pas), tranche), lot[1]
-
-    return lots.enumerate().map(preparer, tf.data.AUTOTUNE).prefetch(2)
+    jeu = cache.trouver(choix.cache, etiquettes)
+    part, photos = ma_part(choix.lot, choix.ouvriers, rang), len(jeu.lignes)
+    for epoque in range(depuis, choix.epoques):
+        hasard = np.random.default_rng((choix.graine, epoque))
+        ordre = hasard.permutation(photos)
+        for debut in range(0, photos - choix.lot + 1, choix.lot):
+            tirages = hasard.integers(0, (5, 5, 2), (choix.lot, 3))
+            miennes, numeros = jeu.lire(ordre[debut : debut + choix.lot][part])
+            yield normaliser(augmenter(miennes, tirages[part])), numeros
 
 
 # --- L'entraînement -------------------------------------------------------------------------------
@@ -118,23 +120,18 @@ def rejoindre(choix):
     import jax
     import keras
 
+    # Un ouvrier muet plus longtemps (arrêté, gelé, réseau coupé) : les autres s'arrêtent, avec une erreur.
+    muet = {"heartbeat_timeout_seconds": choix.silence}
     if choix.coordinateur == "auto":
-        jax.distributed.initialize()
+        jax.distributed.initialize(**muet)
     elif choix.ouvriers > 1:
-        jax.distributed.initialize(choix.coordinateur, choix.ouvriers, choix.rang)
+        jax.distributed.initialize(choix.coordinateur, choix.ouvriers, choix.rang, **muet)
     choix.ouvriers = jax.process_count()
-    if choix.lot % jax.device_count():
-        raise Refus(
-            "Le lot ne se partage pas en parts égales.",
-            f"{choix.lot} photos pour {jax.device_count()} cartes ou processeurs",
-            "un multiple de ce nombre",
-            "changez --lot",
-        )
+    ma_part(choix.lot, jax.device_count(), 0)  # chaque carte a la sienne
     if jax.device_count() > 1:
-        # Chaque ouvrier ne lit déjà que sa part : voir lots_de_l_epoque.
-        partage = keras.distribution.DataParallel(
-            devices=keras.distribution.list_devices(), auto_shard_dataset=False
-        )
+        # Chaque ouvrier ne lit déjà que sa part : voir `lots`.
+        cartes = keras.distribution.list_devices()
+        partage = keras.distribution.DataParallel(devices=cartes, auto_shard_dataset=False)
         keras.distribution.set_distribution(partage)
     return jax.process_index()
 
@@ -193,22 +190,20 @@ def entrainer(choix):
     """Entraîne, ou continue depuis le point de reprise ; l'ouvrier 0 écrit le résultat."""
     debut = time.perf_counter()
     import keras
-    import tensorflow as tf
 
-    tf.config.set_visible_devices([], "GPU")  # TensorFlow ne fait que lire : les cartes sont à JAX
     # Ce qu'un vieux keras.json aurait choisi d'autre.
     keras.config.set_image_data_format("channels_last")
     keras.config.set_floatx("float32")
     keras.config.set_epsilon(1e-7)
     rang = rejoindre(choix)
-    keras.utils.set_random_seed(choix.graine)
+    random.seed(choix.graine)  # Keras y tire ses graines ; `set_random_seed` importerait TensorFlow
     classes, etiquettes = lire_etiquettes(choix.manifeste)
-    premier = lots_de_l_epoque(choix, etiquettes, 0, rang)
-    cote, pas = premier.element_spec[0].shape[1], len(premier)
+    jeu = cache.trouver(choix.cache, etiquettes)
+    cote, pas = jeu.fragments[0].shape[1], len(jeu.lignes) // choix.lot
     if not pas:
         raise Refus(
             "Pas un seul lot à apprendre.",
-            f"{len(etiquettes)} photos d'apprentissage",
+            f"{len(jeu.lignes)} photos d'apprentissage",
             f"au moins {choix.lot}, la taille d'un lot",
             "réduisez --lot",
         )
@@ -237,11 +232,8 @@ def entrainer(choix):
                 )
 
     if faites < choix.epoques:
-        epoques = [
-            lots_de_l_epoque(choix, etiquettes, e, rang) for e in range(faites, choix.epoques)
-        ]
         reseau.fit(
-            reduce(lambda a, b: a.concatenate(b), epoques),
+            lots(choix, etiquettes, rang, faites),
             initial_epoch=faites,
             epochs=choix.epoques,
             steps_per_epoch=pas,
@@ -278,13 +270,19 @@ def analyseur():
     """Les options du programme : les mêmes ici, sous Slurm et sous Kubernetes."""
     analyse = argparse.ArgumentParser("python -m echelle.entrainer")
     analyse.add_argument("--cache", required=True, help="dossier écrit par ecrire_cache")
-    analyse.add_argument("--manifeste", required=True, help="CSV : id, class, split")
+    analyse.add_argument("--manifeste", required=True, help="CSV : id, classe, jeu")
     analyse.add_argument("--sortie", required=True, help="dossier que tous les ouvriers voient")
     analyse.add_argument("--epoques", type=int, default=4)
     analyse.add_argument("--lot", type=int, default=64, help="photos par pas, tous ouvriers réunis")
     analyse.add_argument("--taux", type=float, default=3e-4, help="au plus haut")
     analyse.add_argument("--montee", type=int, default=20, help="pas de montée du taux")
     analyse.add_argument("--graine", type=int, default=13)
+    analyse.add_argument(
+        "--silence",
+        type=int,
+        default=100,
+        help="secondes sans nouvelles d'un ouvrier avant l'arrêt",
+    )
     analyse.add_argument("--ouvriers", type=int, default=1)
     analyse.add_argument("--coordinateur", help="hôte:port de l'ouvrier 0, ou auto (TPU)")
     rang = next((os.environ[nom] for nom in RANGS if nom in os.environ), "0")
@@ -294,7 +292,6 @@ def analyseur():
 
 if __name__ == "__main__":
     os.environ["KERAS_BACKEND"] = "jax"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         entrainer(analyseur().parse_args())
     except Refus as refus:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -165,8 +166,24 @@ def ouvrir(dossier):
     return [np.load(chemin, mmap_mode="r") for chemin in chemins], places
 
 
-def _trouver(dossier, etiquettes):
-    """Rend (fragments, lignes (m, 3) : fragment, rang, étiquette), dans l'ordre des étiquettes."""
+@dataclass(frozen=True)
+class Photos:
+    """Les photos étiquetées d'un cache : ses fragments, et `lignes` (m, 3), entiers : fragment, rang, étiquette."""
+
+    fragments: list
+    lignes: np.ndarray
+
+    def lire(self, numeros):
+        """Rend (photos uint8 (n, cote, cote, 3), étiquettes (n,)) de ces numéros de ligne."""
+        lignes = self.lignes[numeros]
+        photos = np.empty((len(lignes), *self.fragments[0].shape[1:]), "uint8")
+        for place, (fragment, rang, _) in enumerate(lignes.tolist()):
+            photos[place] = self.fragments[fragment][rang]
+        return photos, lignes[:, 2]
+
+
+def trouver(dossier, etiquettes):
+    """Rend les `Photos` d'un cache, dans l'ordre des étiquettes, illisibles sautées ; erreurs : voir `lire_cache`."""
     if not etiquettes:
         raise ValueError("Aucune photo à lire.")
     fragments, places = ouvrir(dossier)
@@ -174,49 +191,35 @@ def _trouver(dossier, etiquettes):
         raise KeyError(f"{inconnus[0]} n'est pas dans ce cache : il vient d'un autre manifeste.")
     places = [(places[str(i)], int(y)) for i, y in etiquettes.items()]
     lignes = [(*place, y) for place, y in places if isinstance(place, tuple)]
-    return fragments, np.array(lignes, "int64").reshape(-1, 3)
+    # `asarray` : les mêmes octets du disque, sans ce que coûte `memmap` à chaque photo.
+    return Photos([*map(np.asarray, fragments)], np.array(lignes, "int64").reshape(-1, 3))
 
 
-def lire_cache(dossier, etiquettes, melanger=False, graine=13, lot=None, part=None):
+def lire_cache(dossier, etiquettes, melanger=False, graine=13, lot=None):
     """Flux `tf.data` de (photo uint8 (cote, cote, 3), étiquette), ou de lots de `lot` photos.
 
     `etiquettes` : {identifiant: numéro} des photos à lire, dans cet ordre ou, avec `melanger`, dans un ordre qui
-    change à chaque époque. Les photos illisibles sont sautées. `part=(rang, n)`, pour l'un des n ouvriers du
-    labo 8 : ne lit que sa part de chaque lot entier, et l'ordre ne dépend que de la graine.
+    change à chaque époque. Les photos illisibles sont sautées.
     Lève `DonneesInvalides` si le cache est absent ou inachevé, `ValueError` s'il n'y a rien à lire, `KeyError` si
     un identifiant n'est pas de ce cache.
     """
     import tensorflow as tf
 
-    fragments, lignes = _trouver(dossier, etiquettes)
-    cote = fragments[0].shape[1]
-    # Les mêmes octets du disque, sans ce que coûte `memmap` à chaque photo.
-    pixels = [np.asarray(fragment) for fragment in fragments]
+    photos = trouver(dossier, etiquettes)
+    forme = (None, *photos.fragments[0].shape[1:])
 
-    def copier(lignes):
-        photos = np.empty((len(lignes), cote, cote, 3), "uint8")
-        for place, (fragment, rang, _) in enumerate(lignes.tolist()):
-            photos[place] = pixels[fragment][rang]
-        return photos
+    def lire(numeros):
+        lues = tf.numpy_function(photos.lire, [numeros], (tf.uint8, tf.int64), stateful=False)
+        return tf.ensure_shape(lues[0], forme), tf.ensure_shape(lues[1], (None,))
 
-    def lire(lignes):
-        photos = tf.numpy_function(copier, [lignes], tf.uint8, stateful=False)
-        return tf.ensure_shape(photos, (None, cote, cote, 3)), lignes[:, 2]
-
-    suite = tf.data.Dataset.from_tensor_slices(lignes)
+    suite = tf.data.Dataset.range(len(photos.lignes))
     if melanger:  # des numéros, pas des photos : tout se mélange
-        suite = suite.shuffle(len(lignes), graine, reshuffle_each_iteration=part is None)
-    suite = suite.batch(lot or 64, drop_remainder=part is not None)
-    if part:
-        rang, ouvriers = part
-        if not lot or lot % ouvriers:
-            raise ValueError(f"Un lot de {lot} photos ne se coupe pas en {ouvriers} parts égales.")
-        taille = lot // ouvriers
-        suite = suite.map(lambda lignes: lignes[rang * taille : (rang + 1) * taille])
+        suite = suite.shuffle(len(photos.lignes), graine)
+    suite = suite.batch(lot or 64)
     suite = suite.map(lire, num_parallel_calls=2)  # à plus, Python attend : il n'a qu'un fil
     if not lot:
         suite = suite.unbatch()
-        suite = suite.apply(tf.data.experimental.assert_cardinality(len(lignes)))
+        suite = suite.apply(tf.data.experimental.assert_cardinality(len(photos.lignes)))
     return suite.prefetch(2)
 
 

@@ -78,10 +78,7 @@ def _choisir(classe):
 
 def _silhouette(nom, taille, hasard, couleur):
     """Image RGBA (taille, taille) d'un vêtement, transparente autour."""
-    h, grand = (
-        hasard.uniform,
-        2 * taille,
-    )  # dessinée deux fois trop grande, puis réduite : bords lissés
+    h, grand = hasard.uniform, 2 * taille  # deux fois trop grande, puis réduite : bords lissés
     largeur, hauteur, penche = h(0.65, 1), h(0.75, 1), h(-0.15, 0.15)
     if not (contour := _ENTIERES.get(nom)):
         contour = [(x * h(0.85, 1.15), y + h(-0.07, 0.07)) for x, y in _MOITIES[nom]]
@@ -106,7 +103,7 @@ def _silhouette(nom, taille, hasard, couleur):
     return image.resize((taille, taille), Image.Resampling.BOX)
 
 
-def dessiner_photo(classe, taille=400, graine=0, fond=(255, 255, 255), teinte=None):
+def dessiner_photo(classe, taille=400, graine=0, fond=(255, 255, 255)):
     """Dessine un vêtement : image PIL carrée, RGB sur un `fond` uni, ou RGBA transparente si `fond` vaut None.
 
     `classe` : un numéro de Fashion-MNIST, de 0 à 9, ou un nom (« jupe »). Même graine, même image. Lève
@@ -116,7 +113,7 @@ def dessiner_photo(classe, taille=400, graine=0, fond=(255, 255, 255), teinte=No
     if taille < 8:
         raise ValueError(f"taille = {taille} : il faut au moins 8 pixels.")
     hasard = random.Random(f"{nom} {graine}")
-    couleur = teinte or tuple(hasard.randrange(20, 200) for _ in range(3))
+    couleur = tuple(hasard.randrange(20, 200) for _ in range(3))
     image = _silhouette(nom, taille, hasard, couleur)
     if fond is None:
         return image
@@ -141,12 +138,12 @@ def jumeau_fashion_mnist(n, graine=13):
     return X, y
 
 
-def ecrire_vetements(dossier, n=300, graine=13):
+def ecrire_vetements(dossier, n=300):
     """Dessine `n` vêtements dans `dossier/<train|validation>/<article>/*.jpg`, une photo sur cinq en validation.
 
     Dix articles, en proportions inégales ; `dossier` n'apparaît que complet. Lève `OSError` s'il a un contenu.
     """
-    hasard = random.Random(graine)
+    hasard = random.Random(13)
     parts = [part for _, part, *_ in ARTICLES.values()]
     articles = [*ARTICLES, *ARTICLES, *hasard.choices(list(ARTICLES), parts, k=max(0, n - 20))][:n]
     with dossier_atomique(dossier) as provisoire:
@@ -156,7 +153,7 @@ def ecrire_vetements(dossier, n=300, graine=13):
             chemin = provisoire / jeu / article / f"dessin_{hasard.getrandbits(32):08x}.jpg"
             chemin.parent.mkdir(parents=True, exist_ok=True)
             fond = tuple(hasard.randrange(190, 256) for _ in range(3))
-            photo = dessiner_photo(ARTICLES[article][0], 120, graine * 100_003 + i, fond)
+            photo = dessiner_photo(ARTICLES[article][0], 120, 1_300_039 + i, fond)
             photo.resize((120, 160)).save(chemin, quality=85)
 
 

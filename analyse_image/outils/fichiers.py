@@ -137,9 +137,8 @@ def dossier_inscriptible(voulu=None):
     with _ecriture_en_francais(dossier):
         dossier.mkdir(parents=True, exist_ok=True)
     if dossier != voulu:
-        _dire_une_fois(
-            f"« {nom_court(voulu)} » est en lecture seule : on écrit dans « {nom_court(dossier)} »."
-        )
+        la, ici = nom_court(voulu), nom_court(dossier)
+        _dire_une_fois(f"« {la} » est en lecture seule : on écrit dans « {ici} ».")
     return dossier
 
 

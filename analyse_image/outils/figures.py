@@ -108,16 +108,16 @@ def _poser(axe, image, titre="", taille=9, **options):
         axe.text(0.5, 0.5, "image illisible", ha="center", va="center", transform=axe.transAxes)
 
 
-def afficher_vignettes(images, titres=(), colonnes=10, cote=1.1, vmin=0, vmax=None):
+def afficher_vignettes(images, titres=(), colonnes=10, cote=1.1):
     """Montre des images (n, h, l) ou (n, h, l, c) en grille ; `titres` : n textes courts, ou rien."""
     images = np.asarray(images)
-    vmax = vmax or (255 if images.dtype == np.uint8 else images.max(initial=1))
+    vmax = 255 if images.dtype == np.uint8 else images.max(initial=1)
     titres = [_plier(t, max(6, int(14 * cote))) for t in titres] or [""] * len(images)
     lignes_de_titre = max((t.count("\n") + 1 for t in titres if t), default=0)
     hauteur = cote + 0.17 * lignes_de_titre
     axes = _grille(-(-len(images) // colonnes), colonnes, cote, hauteur)
     for axe, image, titre in zip(axes.flat, images, titres, strict=False):
-        _poser(axe, image, vmin=vmin, vmax=vmax)
+        _poser(axe, image, vmin=0, vmax=vmax)
         axe.set_title(titre, fontsize=8, loc="left")
     montrer(_resumer(f"Grille de {len(images)} images.", titres))
 
@@ -164,9 +164,7 @@ def dessiner_chaine(modele, titre=""):
         toutes += [(type(c).__name__, c.output.shape[1:], c.count_params()) for c in modele.layers]
         couches = [couche for couche in toutes if couche[0] not in SANS_DIMENSION]
         if len(couches) < len(toutes):
-            note = (
-                "Les couches qui ne changent pas les dimensions (Dropout…) ne sont pas dessinées."
-            )
+            note = "Sans les couches qui ne changent pas les dimensions (Dropout…)."
     lignes = -(-len(couches) // PAR_LIGNE)
     n = -(-len(couches) // lignes)
     axes = _grille(lignes, 1, 1.5 * n, 2.7)[:, 0]
@@ -297,9 +295,8 @@ CONVENTION = LinearSegmentedColormap.from_list(
 )
 
 
-def _dessiner_nombres(axe, tableau, titre="", cadre=None, amplitude=None, ecrire=True):
+def _dessiner_nombres(axe, tableau, titre="", cadre=None, amplitude=1, ecrire=True):
     """Dessine une petite matrice avec ses nombres ; `cadre` : (ligne, colonne, hauteur, largeur)."""
-    amplitude = amplitude or max(1, np.abs(tableau).max())
     axe.imshow(tableau, cmap=CONVENTION, vmin=-amplitude, vmax=amplitude)
     for (ligne, colonne), valeur in np.ndenumerate(tableau) if ecrire else ():
         couleur = "white" if valeur > 0.55 * amplitude else "black"
@@ -312,15 +309,19 @@ def _dessiner_nombres(axe, tableau, titre="", cadre=None, amplitude=None, ecrire
         axe.add_patch(Rectangle(coin, largeur, hauteur, fill=False, edgecolor=ORANGE, linewidth=3))
 
 
-def afficher_matrices(matrices):
-    """Montre côte à côte de petites matrices de nombres ; `matrices` : dict {titre: tableau 2D}."""
+def afficher_matrices(matrices, cadres=None):
+    """Montre côte à côte de petites matrices de nombres ; `matrices` : dict {titre: tableau 2D}.
+
+    `cadres` : dict {titre: (ligne, colonne, hauteur, largeur)}, ce qu'il faut y encadrer.
+    """
     largeurs = [np.shape(m)[1] + 1 for m in matrices.values()]
     taille = (0.5 * sum(largeurs), 0.42 * max(len(m) for m in matrices.values()) + 0.7)
     _, axes = plt.subplots(1, len(matrices), figsize=taille, width_ratios=largeurs, squeeze=False)
     maxima = [np.abs(m).max() for m in matrices.values()]
     for axe, (titre, matrice), maximum in zip(axes[0], matrices.items(), maxima, strict=True):
         # Image et filtres (de −1 à 1) ont leur propre échelle ; les résultats, une échelle commune.
-        _dessiner_nombres(axe, matrice, titre, amplitude=1 if maximum <= 1 else max(maxima))
+        amplitude = 1 if maximum <= 1 else max(maxima)
+        _dessiner_nombres(axe, matrice, titre, (cadres or {}).get(titre), amplitude)
         axe.set_anchor("N")
     nombres = (f"{t} : {np.round(m, 2).tolist()}" for t, m in matrices.items())
     montrer(f"Tableaux de nombres. {' ; '.join(nombres)}")
@@ -329,9 +330,8 @@ def afficher_matrices(matrices):
 def afficher_fenetres(image, filtre, resultat):
     """Toutes les positions du filtre côte à côte, numérotées, chacune avec sa somme ; le maximum en gras."""
     _, axes = plt.subplots(1, np.size(resultat), figsize=(1.25 * np.size(resultat), 1.7))
-    for rang, (axe, (place, somme)) in enumerate(
-        zip(axes, np.ndenumerate(resultat), strict=True), start=1
-    ):
+    places = zip(axes, np.ndenumerate(resultat), strict=True)
+    for rang, (axe, (place, somme)) in enumerate(places, start=1):
         _dessiner_nombres(axe, image, cadre=(*place, *np.shape(filtre)), ecrire=False)
         poids = "bold" if somme == np.max(resultat) else "normal"
         axe.set_title(f"n° {rang} : somme {somme:g}", fontsize=10, fontweight=poids)
@@ -345,12 +345,14 @@ def explorer_fenetres(image, filtre, resultat):
         place = (ligne, colonne) = divmod(numero - 1, np.shape(resultat)[1])
         hauteur, largeur = np.shape(filtre)
         produits = image[ligne : ligne + hauteur, colonne : colonne + largeur] * filtre
-        _, axes = plt.subplots(1, 4, figsize=(11, 2.9), width_ratios=(5, 3, 3, 3))
-        _dessiner_nombres(axes[0], image, f"fenêtre n° {numero}", (*place, hauteur, largeur))
-        _dessiner_nombres(axes[1], filtre, "× filtre")
-        _dessiner_nombres(axes[2], produits, f"= produits, somme {produits.sum():g}")
-        _dessiner_nombres(axes[3], resultat, "carte de caractéristiques", (*place, 1, 1))
-        montrer(f"La fenêtre n° {numero}, le filtre, leurs produits et leur somme, la carte.")
+        fenetre, carte = f"fenêtre n° {numero}", "carte de caractéristiques"
+        etapes = {
+            fenetre: image,
+            "× filtre": filtre,
+            f"= produits, somme {produits.sum():g}": produits,
+        }
+        cadres = {fenetre: (*place, hauteur, largeur), carte: (*place, 1, 1)}
+        afficher_matrices(etapes | {carte: resultat}, cadres)
 
     depart = int(np.argmax(resultat)) + 1
     voir(depart)

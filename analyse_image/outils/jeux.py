@@ -252,19 +252,19 @@ def _preparer(nom, en_ligne):
         return trouver(nom)
 
 
-def obtenir(nom, en_ligne=True, jumeau=None):
+def obtenir(nom, en_ligne=True):
     """Rend (dossier, source) du jeu `nom` (une clé de `JEUX`), et affiche sur quelles données on travaille.
 
     Dans l'ordre : le jeu déjà dans les données, une archive posée à côté, le téléchargement (si `en_ligne`),
-    sinon un jumeau dessiné, annoncé à l'écran. `jumeau()` : rend le dossier d'un autre jumeau que celui du
-    tableau. Lève `DonneesInvalides` si ce qui est posé est abîmé, `OSError` si l'on ne peut pas écrire.
+    sinon un jumeau dessiné, annoncé à l'écran. Lève `DonneesInvalides` si ce qui est posé est abîmé, `OSError` si
+    l'on ne peut pas écrire.
     """
     jeu, dossier = JEUX[nom], trouver(nom)
     if dossier is None:
         try:
             dossier = _preparer(nom, en_ligne)
         except ConnectionError as erreur:
-            dessins = (jumeau or jeu.jumeau)()
+            dessins = jeu.jumeau()
             dossier = trouver(nom)  # arrivé entre-temps, par un autre noyau
             if dossier is None:
                 annoncer_dessins(jeu.source, erreur, f"« {dessins.name} »", f"{jeu.remede}.")

@@ -6,7 +6,7 @@ import json
 import platform
 import warnings
 import zipfile
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from outils.fichiers import RACINE, Refus, ecriture_atomique, verrou
@@ -55,19 +55,6 @@ def dossier_du_modele(racine=RACINE):
 # --- Écrire ----------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _muet():
-    """Retient le conseil que Keras donne, en anglais, à qui écrit l'ancien format H5."""
-    from absl import logging
-
-    avant = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
-    try:
-        yield
-    finally:
-        logging.set_verbosity(avant)
-
-
 def _somme(chemin):
     return hashlib.sha256(chemin.read_bytes()).hexdigest()
 
@@ -89,13 +76,15 @@ def sauvegarder_modele(
     celui des sorties, `OSError` si l'on ne peut écrire.
     """
     import keras
+    from absl import logging
 
     _verifier_classes(modele, classes)
     # Keras écrit aussi l'état de l'optimiseur d'un modèle compilé (fichier 3 fois plus gros) : on
     # sauvegarde une copie non compilée. (clone_model, lui, recompile la copie.)
     copie = type(modele).from_config(modele.get_config())
     copie.set_weights(modele.get_weights())
-    json_, poids, _ = fichiers = fichiers_du_modele(dossier, nom)
+    fichiers = fichiers_du_modele(dossier, nom)
+    entiers = [Path(dossier) / f"{complet}{s}" for s in (".keras", ".h5") if complet]
     contenu = {
         "classes": list(classes),
         "entree": {"forme": list(modele.input_shape[1:]), **entree},
@@ -105,23 +94,22 @@ def sauvegarder_modele(
         "date": datetime.date.today().isoformat(),
     }
     with ExitStack() as pile:  # tous les fichiers, ou aucun, et d'un seul noyau à la fois
-        pile.enter_context(verrou(json_))
-
-        def ouvrir(chemin):
-            return pile.enter_context(ecriture_atomique(chemin))
-
-        p_json, p_poids, p_fiche = map(ouvrir, fichiers)
+        pile.enter_context(verrou(fichiers[0]))
+        provisoires = [pile.enter_context(ecriture_atomique(c)) for c in (*fichiers, *entiers)]
+        json_, poids, fiche, *entiers = provisoires
         # La version, que `to_json` ne dit pas : un autre Keras qui ne saurait relire ce réseau la nommera.
         texte = json.dumps(json.loads(copie.to_json()) | {"keras_version": keras.__version__})
-        p_json.write_text(json_pour_keras_anterieur(texte), encoding="utf-8")
-        copie.save_weights(p_poids)
-        for suffixe in (".keras", ".h5") if complet else ():
-            fichier = ouvrir(Path(dossier) / f"{complet}{suffixe}")
-            with _muet():
-                copie.save(fichier)
-            alleger_fichier(fichier)
-        contenu["sha256"] = {json_.name: _somme(p_json), poids.name: _somme(p_poids)}
-        ecrire_fiche(p_fiche, contenu)
+        json_.write_text(json_pour_keras_anterieur(texte), encoding="utf-8")
+        copie.save_weights(poids)
+        # Sans le conseil que Keras donne, en anglais, à qui écrit l'ancien format H5.
+        pile.callback(logging.set_verbosity, logging.get_verbosity())
+        logging.set_verbosity(logging.ERROR)
+        for entier in entiers:
+            copie.save(entier)
+            alleger_fichier(entier)
+        sommes = map(_somme, (json_, poids))
+        contenu["sha256"] = {c.name: s for c, s in zip(fichiers, sommes, strict=False)}
+        ecrire_fiche(fiche, contenu)
     return fichiers
 
 

@@ -24,16 +24,11 @@ def _autre_forme(chemin, nom):
         if chemin.name == nom:
             return "un dossier qui porte le nom d'un CSV", "renommez ce dossier, puis relancez."
     elif chemin.name == nom and _est_zip(chemin):
-        remede = (
-            f"renommez-la « {chemin.stem}.zip », décompressez-la, et gardez le « {nom} » obtenu."
-        )
+        remede = f"renommez-la « {chemin.stem}.zip », puis décompressez-la."
         return "une archive zip qui porte le nom d'un CSV", remede
     elif chemin.suffix.lower() == ".zip":
         if any(Path(membre).name == nom for membre in noms_du_zip(chemin)):
-            return (
-                f"une archive zip qui contient « {nom} »",
-                "décompressez-la à côté, puis relancez.",
-            )
+            return f"une archive zip qui contient « {nom} »", "décompressez-la à côté."
     elif re.fullmatch(copie, chemin.name, re.IGNORECASE):
         return "une copie renommée par le navigateur ou le système", f"renommez-la « {nom} »."
     return None

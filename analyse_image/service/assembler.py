@@ -24,12 +24,14 @@ A_LA_RACINE = (
     "Dockerfile",
     ".python-version",
 )
-SERVICE = ("api.py", "portier.py", "atelier.py", "reponses.py", "reseau.py", "page.py", "page.html")
+SERVICE = (
+    *("api.py", "portier.py", "atelier.py", "poids.py", "reponses.py", "reseau.py"),
+    *("page.py", "page.html"),
+)
 OUTILS = (
     "__init__",
     "fichiers",
     "photos",
-    "poids",
     "visage",
     "preparation",
     "json_keras",

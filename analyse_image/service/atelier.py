@@ -18,7 +18,7 @@ from prometheus_client import Gauge
 from starlette.requests import ClientDisconnect
 
 from outils import preparation
-from outils.poids import PNG, Poids, peser_photo
+from service.poids import PNG, Poids, peser_photo
 from service.portier import MO, Refus
 
 TRAVAUX = int(os.environ.get("SERVICE_TRAVAUX", "2"))
@@ -76,7 +76,7 @@ def classer(reseau, octets, poids=None):
         "probabilites": dict(zip(reseau.classes, probabilites, strict=True)),
         "image": en_base64(preparation.sur_blanc(photo), "JPEG"),
         "entree": en_base64(Image.fromarray(vue), "PNG"),
-        "avertissements": prete.avertissements,
+        "avertissements": prete.avertissements + preparation.avertir_du_doute(probabilites),
         "modele": reseau.identite,
     }
 
