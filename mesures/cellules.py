@@ -26,4 +26,5 @@ def executer_cellules(notebook, identifiants, noms=None):
     os.environ["MPLBACKEND"] = "Agg"
     os.environ.pop("LABO_RAPIDE", None)
     os.chdir(LABOS)
-    return definir(Path(notebook).stem, *identifiants, **noms or {})
+    # La première cellule des labos importe os ; elle n'est jamais exécutée ici.
+    return definir(Path(notebook).stem, *identifiants, **{"os": os, **(noms or {})})

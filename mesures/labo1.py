@@ -14,7 +14,6 @@ est le même (seules changent les moyennes dont se sert la validation, qui se re
 
 import contextlib
 import io
-import os
 import sys
 import time
 import warnings
@@ -97,7 +96,7 @@ def mesurer(labo, cle, modele, entrainer):
 
 
 def mesurer_tout(graines):
-    labo = executer_cellules("classification.ipynb", CELLULES, {"os": os})
+    labo = executer_cellules("classification.ipynb", CELLULES)
     for graine in graines:
         for reseau, augmentation, images, epoques in essais(labo):
             valeurs = (reseau, "labo", augmentation, images, epoques, graine)

@@ -185,7 +185,7 @@ def mesurer(jeu, photos, les_reseaux):
                     entete | {"vraie": classe} | comptes | {"refusées": int((vues < 0).sum())}
                 )
         if nom_chemin == "conseillé":  # avec le dernier réseau, celui de référence
-            calibrage = [{"jeu": jeu} | ligne for ligne in calibrer(prets, justes)]
+            calibrage = [{"jeu": jeu} | ligne for ligne in calibrer(prets, p, justes)]
             if autres:
                 lues = [preparee for preparee in prets + pretes_autres if preparee is not None]
                 voisins = familiarites(reseau, lues)
@@ -225,9 +225,12 @@ def recette_de_l_enonce(chemin):
     return preparation.Preparation(preparation.load_and_preprocess_image(chemin))
 
 
-def calibrer(preparees, justes):
+def calibrer(preparees, probables, justes):
     """Pour chaque avertissement, et pour l'ensemble : part de réponses justes avec et sans."""
-    messages = [[] if p is None else p.avertissements for p in preparees]
+    messages = [
+        [] if preparee is None else preparee.avertissements + preparation.avertir_du_doute(p)
+        for preparee, p in zip(preparees, probables, strict=True)
+    ]
     sortes = [{re.split(r" [(:]|[,.:]", m)[0] for m in liste} for liste in messages]
     for sorte in ["tous", *sorted(set().union(*sortes))]:
         avec = np.array([bool(s) if sorte == "tous" else sorte in s for s in sortes])

@@ -6,6 +6,9 @@
 Aucune photo ne sert à l'entraînement. Les images de Fashion-MNIST sont déformées pour ressembler à ce
 que `outils.preparation.preparer_photo` tire d'une photo : manches écartées, chaussures par paires et
 sous tous les angles, plis, détourage troué ou débordant, tons changés.
+
+`mesures/reference_essais.csv` : d'autres déformations, essayées et non retenues ; précision macro sur les photos
+qui servent à choisir, le réseau entier appris de nouveau, ou sa dernière couche seule.
 """
 
 import argparse

@@ -11,7 +11,6 @@ cellules sont lues dans trois_categories.ipynb. Les lignes s'ajoutent à mesures
 """
 
 import argparse
-import os
 import time
 from pathlib import Path
 
@@ -31,7 +30,7 @@ ESSAIS = {"labo": (1, 2, 3), "jeter": (1,), "moitie": (1,), "quart": (1,), "bout
 
 def lire_labo():
     """Les noms (fonctions, tableaux) des cellules utiles du labo, et le test."""
-    labo = executer_cellules("trois_categories.ipynb", CELLULES, {"os": os})
+    labo = executer_cellules("trois_categories.ipynb", CELLULES)
     labo["X_test"], labo["y_test"] = labo["charger"]("test")
     return labo
 

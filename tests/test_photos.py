@@ -135,11 +135,20 @@ def test_les_deux_moities_du_catalogue_se_partagent_les_photos(photos, tmp_path)
 
 
 def test_calibrer_compte_avec_et_sans(photos):
-    prets = [
-        preparation.Preparation(None, {}, a) for a in (["Vêtement coupé, ou…"], [], [], None or [])
-    ]
-    tous, coupe = photos.calibrer(prets, np.array([False, True, True, False]))
+    prets = [preparation.Preparation(None, {}, a) for a in (["Vêtement coupé, ou…"], [], [], [])]
+    sur = np.eye(10)[:4]
+    tous, coupe = photos.calibrer(prets, sur, np.array([False, True, True, False]))
     assert coupe["avertissement"] == "Vêtement coupé"
     assert (tous["photos"], tous["justes avec"]) == (1, 0)
     assert tous["justes sans"] == pytest.approx(2 / 3)
     assert tous["des justes en ont un"] == 0
+
+
+def test_un_reseau_qui_hesite_est_compte_parmi_les_avertissements(photos):
+    prets, probables = (
+        [preparation.Preparation(None)] * 2,
+        np.array([np.eye(10)[0], np.full(10, 0.1)]),
+    )
+    tous, doute = photos.calibrer(prets, probables, np.array([True, False]))
+    assert doute["avertissement"] == "Le réseau hésite"
+    assert (tous["photos"], tous["justes avec"], tous["justes sans"]) == (1, 0, 1)

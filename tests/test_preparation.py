@@ -12,7 +12,13 @@ from PIL import Image, ImageDraw, features
 
 from outils import jeux, photos, preparation
 from outils.fichiers import RACINE
-from outils.preparation import PhotoDouteuse, PhotoIllisible, analyser_photo, preparer_photo
+from outils.preparation import (
+    PhotoDouteuse,
+    PhotoIllisible,
+    analyser_photo,
+    avertir_du_doute,
+    preparer_photo,
+)
 
 # --- Un vêtement dessiné, sur n'importe quel fond ------------------------------------------------------
 
@@ -505,6 +511,13 @@ def test_petit_vetement_au_loin(attendue):
 
 def test_photo_simple_sans_avertissement():
     assert analyser_photo(dessin()).avertissements == []
+
+
+def test_une_reponse_peu_sure_est_dite_et_une_reponse_sure_ne_l_est_pas():
+    (phrase,) = avertir_du_doute([0.31, 0.3, 0.2, 0.19])
+    assert "hésite (31%)" in phrase
+    assert "aucune des 4 classes" in phrase
+    assert avertir_du_doute([0.9, 0.1]) == []
 
 
 # --- De vraies photos ----------------------------------------------------------------------------------

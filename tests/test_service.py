@@ -142,6 +142,13 @@ def test_la_reponse_est_celle_du_reseau_sur_la_preparation_des_labos(service):
         assert np.abs(np.array(list(probabilites.values())) - attendues).max() < 1e-4
 
 
+def test_un_reseau_qui_hesite_le_dit(monkeypatch):
+    reseau = ReseauExporte.lire(RACINE / "modele" / "reference")
+    monkeypatch.setattr(reseau, "probabilites", lambda entree: np.full(10, 0.1))
+    (phrase,) = atelier.classer(reseau, PANTALON)["avertissements"]
+    assert "aucune des 10 classes" in phrase
+
+
 def test_accueil_sante_et_modele(service):
     assert "Bienvenue" in service.client.get("/").json()["message"]
     assert service.client.get("/health/live").json() == {"etat": "vivant"}

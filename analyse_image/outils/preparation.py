@@ -121,6 +121,7 @@ def preparer(source, contrat):
 COTE_ENTREE = 28
 COTE_DETOURAGE = 192
 SEUIL_BAS, SEUIL_HAUT = 0.03, 0.95  # part de premier plan en deçà et au-delà de laquelle on avertit
+DOUTE = 0.38  # probabilité de la réponse en deçà de laquelle on avertit
 
 
 class PhotoDouteuse(UserWarning):
@@ -443,6 +444,17 @@ def _avertir(rvb, masque, part):
             "Changez de fond, ou éclairez le vêtement de côté."
         )
     return messages
+
+
+def avertir_du_doute(probabilites):
+    """Une phrase, dans une liste, si la plus grande des probabilités (n,) est trop basse ; sinon []."""
+    p = max(probabilites)
+    if p >= DOUTE:
+        return []
+    return [
+        f"Le réseau hésite ({p:.0%}) : la photo le trompe, ou ce n'est aucune des {len(probabilites)} classes. "
+        "Prenez un seul vêtement, entier et à plat, sur un fond uni."
+    ]
 
 
 def _contraste_au_contour(lab, masque):

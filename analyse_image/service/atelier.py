@@ -76,7 +76,7 @@ def classer(reseau, octets, poids=None):
         "probabilites": dict(zip(reseau.classes, probabilites, strict=True)),
         "image": en_base64(preparation.sur_blanc(photo), "JPEG"),
         "entree": en_base64(Image.fromarray(vue), "PNG"),
-        "avertissements": prete.avertissements,
+        "avertissements": prete.avertissements + preparation.avertir_du_doute(probabilites),
         "modele": reseau.identite,
     }
 
