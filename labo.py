@@ -443,8 +443,9 @@ def tester(options):
     etapes = (
         ["ruff", "check"],
         ["ruff", "format", "--check"],
-        # Deux à la fois, un fichier (un notebook) toujours d'un même côté ; « -n 0 » : un seul processus.
-        ["pytest", "-n2", "--dist=loadfile", "--no-loadscope-reorder", "--durations=15", *options],
+        # Trois à la fois pour deux cœurs, car l'un attend souvent (un serveur, pip) ; un fichier (un notebook) reste
+        # d'un même côté. « -n 0 » : un seul processus.
+        ["pytest", "-n3", "--dist=loadfile", "--no-loadscope-reorder", "--durations=15", *options],
     )
     for etape in etapes:
         annoncer(f"— {' '.join(etape)}")
