@@ -13,14 +13,14 @@ LABOS = remises.RACINE / "analyse_image"
 MESURES = remises.RACINE / "mesures"
 PREMIERS = ("convolution", "classification", "test_model")
 CELLULES_MAX = {
-    **dict(zip(PREMIERS, (35, 55, 60), strict=True)),
-    **{
-        "trois_categories": 60,
-        "preparation_hm": 65,
-        "transfer_learning": 65,
+    "convolution": 35,
+    "classification": 55,
+    "test_model": 60,
+    "trois_categories": 60,
+    "preparation_hm": 65,
+    "transfer_learning": 65,
     "transfert_vetements": 25,
-        "passage_echelle": 60,
-    },
+    "passage_echelle": 60,
 }
 
 
