@@ -39,7 +39,7 @@ def pytest_configure(config):
     for variable in ("TMPDIR", "TEMP", "TMP"):
         os.environ[variable] = dossier
     tempfile.tempdir = None  # oublie le dossier mémorisé avant ce changement
-    # Un processus par cœur : à chacun, un fil de calcul suffit.
+    # Au moins un processus par cœur : à chacun, un fil de calcul suffit.
     if "PYTEST_XDIST_WORKER" in os.environ:
         for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
             os.environ.setdefault(variable, "1")

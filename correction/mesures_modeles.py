@@ -11,9 +11,8 @@ from correction.fournis import empreinte_poids
 
 DEMARRAGE = 60  # secondes accordées à l'import de TensorFlow sur une machine chargée
 MEMOIRE = 6 * limites.GO
-PAR_PROCESSUS = (
-    10  # modèles : pour moins, importer TensorFlow une fois de plus coûte plus qu'il ne fait gagner
-)
+# Pour moins de modèles, importer TensorFlow une fois de plus coûte plus qu'il ne fait gagner.
+PAR_PROCESSUS = 10
 
 
 @functools.cache

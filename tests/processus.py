@@ -1,9 +1,13 @@
-"""De vrais processus Python, lancés ensemble dans `analyse_image/` comme autant de noyaux de notebook."""
+"""De vrais processus Python dans `analyse_image/` : plusieurs ensemble, ou un noyau de notebook."""
 
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from nbformat.v4 import new_code_cell, new_notebook
+
+from commandes import executer
 
 ANALYSE = Path(__file__).resolve().parents[1] / "analyse_image"
 
@@ -28,6 +32,20 @@ def ensemble(n, code, *arguments):
     for essai, (_, erreur) in zip(essais, sorties, strict=True):
         assert essai.returncode == 0, erreur[-3_000:]
     return [sortie for sortie, _ in sorties]
+
+
+def sources_jusqu_a(nom, derniere):
+    """Les sources des cellules de code d'un labo, jusqu'à celle nommée `derniere`."""
+    cellules = executer.lire_notebook(ANALYSE / f"{nom}.ipynb").cells
+    rang = next(i for i, c in enumerate(cellules) if c.id == derniere)
+    return [c.source for c in cellules[: rang + 1] if c.cell_type == "code"]
+
+
+def dans_un_noyau(sources, dossier, env):
+    """Ce qu'affichent ces cellules, exécutées dans un noyau neuf à partir de `dossier` ; échoue si l'une échoue."""
+    notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
+    assert executer.executer_notebook(notebook, dossier, env) is None
+    return "".join(s.get("text", "") for c in notebook.cells for s in c.outputs)
 
 
 def contenu(dossier):

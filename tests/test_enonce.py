@@ -1,13 +1,13 @@
 """L'énoncé collé tel quel, ses cellules dans l'ordre, dans ce dépôt ; puis notre labo 2 ouvre son modèle."""
 
+import os
 import shutil
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 import remises
-from nbclient import NotebookClient
+from processus import dans_un_noyau, sources_jusqu_a
 
 from outils.donnees import COLONNES
 
@@ -42,7 +42,6 @@ ECHELLE_TEST = ECHELLE_TEST.partition("\n")[2]  # sans y_test, déjà dans TEST
 COUCHES = """from keras.models import Sequential
 from keras.layers import Dense, Dropout, Flatten, Input
 from keras.layers import Conv2D, MaxPooling2D"""
-LABO_2 = remises.RACINE / "analyse_image" / "test_model.ipynb"
 RESEAU_4 = "from keras.layers import BatchNormalization\n" + remises.RESEAU_4
 CLASSES = remises.PREDIRE.partition("img = ")[0]
 RECHARGER = "from keras.models import model_from_json\n" + remises.RECHARGER
@@ -86,24 +85,6 @@ def depot(tmp_path_factory):
     return racine
 
 
-def labo_2(derniere):
-    """Les sources des cellules de code du labo 2, jusqu'à celle nommée `derniere`."""
-    cellules = nbformat.read(LABO_2, as_version=4).cells
-    rang = next(i for i, c in enumerate(cellules) if c.id == derniere)
-    return [c.source for c in cellules[: rang + 1] if c.cell_type == "code"]
-
-
-def executer(depot, sources):
-    """Exécute ces cellules dans un noyau, depuis analyse_image/ ; rend ce qu'elles affichent."""
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source) for source in sources],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    )
-    chemin = {"metadata": {"path": depot / "analyse_image"}}
-    NotebookClient(notebook, timeout=600, resources=chemin).execute()
-    return "".join(s.get("text", "") for c in notebook.cells for s in c.outputs)
-
-
 def test_les_cellules_de_l_enonce_tournent_et_le_labo_2_ouvre_leur_modele(depot, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(depot))  # pas de modèle d'un labo 1 en mode rapide
     entrainer = [IMPORTS, PREMIERE, DECOUPE, ECHELLE, TEST]
@@ -112,7 +93,8 @@ def test_les_cellules_de_l_enonce_tournent_et_le_labo_2_ouvre_leur_modele(depot,
     reconnaitre = [RECHARGER, CLASSES, remises.FONCTIONS, PREDIRE]
     # Le même noyau, vidé : du premier notebook au second, puis au labo 2, seuls les fichiers passent.
     enonce = map(comme_l_enonce, [*entrainer, "%reset -f", *reconnaitre, "%reset -f"])
-    affiche = executer(depot, [*enonce, *labo_2("predire")])
+    sources = [*enonce, *sources_jusqu_a("test_model", "predire")]
+    affiche = dans_un_noyau(sources, depot / "analyse_image", dict(os.environ))
     assert affiche.count("Précision:") == 3 and "Modèle sauvegardé !" in affiche
     assert "Selon moi l'image est : " in affiche and "Des bottes de cheville: " in affiche
     assert "Modèle : le vôtre (énoncé, analyse_image/modele)" in affiche

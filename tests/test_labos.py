@@ -6,31 +6,21 @@ import sys
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
+from processus import ANALYSE, dans_un_noyau, sources_jusqu_a
 
-import labo
-from commandes import executer
 from outils.donnees import CLASSES
 from outils.fichiers import RACINE
 from outils.modele import charger_modele, lire_fiche
 from outils.preparation import analyser_photo
 
 
-def jusqu_a(nom, derniere):
-    """Les cellules de code d'un labo, jusqu'à celle nommée `derniere`."""
-    cellules = executer.lire_notebook(labo.trouver_labo(nom)).cells
-    rang = next(i for i, c in enumerate(cellules) if c.id == derniere)
-    return [new_code_cell(c.source) for c in cellules[: rang + 1] if c.cell_type == "code"]
-
-
 def test_le_labo_2_classe_une_photo_avec_le_modele_ecrit_par_le_labo_1(tmp_path):
     # Le même noyau, vidé : seuls les fichiers passent de l'un à l'autre. Leur suite est exécutée par nbval.
-    cellules = [*jusqu_a("classification", "recharger"), new_code_cell("%reset -f")]
-    notebook = new_notebook(cells=[*cellules, *jusqu_a("test_model", "dix-lignes")])
+    sources = [*sources_jusqu_a("classification", "recharger"), "%reset -f"]
+    sources += sources_jusqu_a("test_model", "dix-lignes")
     env = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(tmp_path))}
-    assert executer.executer_notebook(notebook, labo.LABOS, env) is None
-    affiche = "".join(s.get("text", "") for c in notebook.cells for s in c.outputs)
+    affiche = dans_un_noyau(sources, ANALYSE, env)
     for ligne in ("Erreur: ", "Précision: ", "Modèle sauvegardé !", "Selon moi l'image est : "):
         assert ligne in affiche
     assert "Modèle : le vôtre (labo 1)" in affiche

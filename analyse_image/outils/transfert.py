@@ -121,10 +121,10 @@ def _absents(nom, trouve, fichier, remede):
 
 
 def _telecharger(nom, chemin, somme, megas, delai):
-    """Télécharge un fichier de poids (sa taille est annoncée, sa somme vérifiée) ; rend son chemin."""
+    """Télécharge un fichier de poids (taille annoncée, somme vérifiée) ; rend son chemin. `delai` None : refuse."""
     adresse = FAMILLES[nom].adresse + chemin.name
     try:
-        if not delai:
+        if delai is None:
             raise ConnectionError("rien n'est téléchargé en mode rapide")
         chemin = dossier_inscriptible(chemin.parent) / chemin.name
         print(f"{nom} : {megas:.0f} Mo de poids à télécharger, une fois.")
@@ -158,7 +158,7 @@ def trouver_poids(nom, telecharger=True, entier=False, delai=10):
         fichier, somme, octets = MOBILENET_ENTIER, SOMME_ENTIER, 2_116_512
     chemin = dossier_poids() / fichier
     if not chemin.is_file():
-        chemin = _telecharger(nom, chemin, somme, octets / 1e6, telecharger and delai)
+        chemin = _telecharger(nom, chemin, somme, octets / 1e6, delai if telecharger else None)
     try:
         with h5py.File(chemin):
             return chemin
