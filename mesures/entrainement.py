@@ -1,11 +1,12 @@
 """Les réseaux publiés et les nôtres : précision, minutes de calcul, paramètres ; et chaque piste, seule.
 
-    python mesures/entrainement.py [étude …] [--graines 1 2 3] [--minutes 60]
+    python mesures/entrainement.py [étude …] [--graines 1 2 3] [--minutes 60] [--essai NOM]
 
 Études : « frontière » (jeu complet, mesuré sur le test ; le réseau publié y laisse aussi ses trente époques dans
 mesures/surapprentissage.csv), « augmentation », « taux », « taille » et « tri » (12 000 images, 12 époques, mesurées
 sur la validation), « départ » (50 000 images, même durée de calcul, petites images au début ou non, validation).
-Par défaut, toutes. Le code mesuré est celui des cellules de deux_convolutions.ipynb et de frontiere.ipynb.
+Par défaut, toutes ; avec `--essai`, le seul essai de ce nom dans l'étude. Le code mesuré est celui des cellules de
+deux_convolutions.ipynb et de frontiere.ipynb.
 Les résultats s'ajoutent à mesures/entrainement.csv ; une ligne déjà mesurée n'est pas refaite, si bien qu'une
 interruption ne coûte que l'entraînement en cours ; avec `--minutes`, plus aucun ne commence passé ce délai.
 
@@ -192,7 +193,8 @@ def evaluer(labo, reseau, etude):
     return {nom: round(float(valeur), 4) for nom, valeur in justes.items()}
 
 
-def mesurer(etudes, graines, minutes):
+def mesurer(etudes, graines, minutes, seul=None):
+    """Les essais de ces études qui manquent au CSV ; `seul` : le nom du seul essai à mesurer."""
     labo = executer_cellules("deux_convolutions.ipynb", CELLULES)
     labo = executer_cellules("frontiere.ipynb", FRONTIERE, labo)
     limite = time.monotonic() + 60 * minutes
@@ -204,9 +206,11 @@ def mesurer(etudes, graines, minutes):
                 essais = departs(labo, graine)
             else:
                 essais = pistes(labo, etude, graine)
+            if seul and seul not in essais:
+                raise SystemExit(f"« {seul} » n'est pas un essai ; attendu : {', '.join(essais)}")
             for nom, (creer, entrainer, images, epoques) in essais.items():
                 cle = {"étude": etude, "essai": nom, "graine": graine}
-                if deja_mesure(cle, RESULTATS):
+                if seul not in (None, nom) or deja_mesure(cle, RESULTATS):
                     continue
                 if time.monotonic() > limite:
                     return
@@ -251,8 +255,9 @@ if __name__ == "__main__":
     )
     arguments.add_argument("--graines", nargs="*", type=int, default=[1, 2, 3])
     arguments.add_argument("--minutes", type=float, default=float("inf"))
+    arguments.add_argument("--essai", metavar="NOM", help="un seul essai de l'étude")
     options = arguments.parse_args()
     if inconnues := set(options.etudes) - set(toutes):
         arguments.error(f"étude inconnue : {', '.join(inconnues)} ; attendu : {', '.join(toutes)}")
-    mesurer(options.etudes, options.graines, options.minutes)
+    mesurer(options.etudes, options.graines, options.minutes, options.essai)
     print(tableau(pd.read_csv(RESULTATS)).to_string(index=False))
