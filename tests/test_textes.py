@@ -16,6 +16,9 @@ CELLULES_MAX = {
     "convolution": 35,
     "classification": 55,
     "test_model": 60,
+    "deux_convolutions": 50,
+    "deux_convolutions_inference": 20,
+    "frontiere": 45,
     "trois_categories": 60,
     "preparation_hm": 65,
     "transfer_learning": 65,
@@ -23,7 +26,8 @@ CELLULES_MAX = {
     "passage_echelle": 60,
 }
 
-FIGURES_MIN = dict.fromkeys(PREMIERS, 6) | {"transfert_vetements": 2}
+FIGURES_MIN = dict.fromkeys(PREMIERS, 6)
+FIGURES_MIN |= {"transfert_vetements": 2, "deux_convolutions_inference": 2}
 
 
 @pytest.fixture(params=CELLULES_MAX)
