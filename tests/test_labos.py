@@ -4,11 +4,16 @@ import os
 import subprocess
 import sys
 
+import keras
 import nbformat
+import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 from processus import ANALYSE, dans_un_noyau, sources_jusqu_a
 
+from mesures.cellules import definir
+from outils import donnees
 from outils.donnees import CLASSES
 from outils.fichiers import RACINE
 from outils.modele import charger_modele, lire_fiche
@@ -26,6 +31,19 @@ def test_le_labo_2_classe_une_photo_avec_le_modele_ecrit_par_le_labo_1(tmp_path)
     assert "Modèle : le vôtre (labo 1)" in affiche
     for cle in (*(f"q{n}" for n in range(2, 8)), "ordre1", "ordre2"):
         assert f"✅ {cle} : " in affiche
+
+
+def test_le_savedmodel_du_labo_3_repond_comme_le_reseau(tmp_path):
+    # RandomFlip, exporté, mettrait le réseau entier à l'entraînement.
+    noms = definir("deux_convolutions", "reseau", keras=keras, layers=keras.layers)
+    reseau = noms["creer_deux_convolutions"](filtres=(4, 8), neurones=(16, 16))
+    noms |= {"reseau": reseau, "DOSSIER": tmp_path, "evaluation": (0, 0.5), "donnees": donnees}
+    definir("deux_convolutions", "exporter", **noms)
+    servi = tf.saved_model.load(str(tmp_path / "saved_model"))
+    images = np.random.default_rng(1).random((20, 28, 28, 1), "float32")
+    attendues = reseau.predict(images, verbose=0)
+    np.testing.assert_allclose(servi.serve(images), attendues, atol=1e-5)
+    np.testing.assert_allclose(charger_modele(tmp_path)(images), attendues, atol=1e-5)
 
 
 def test_le_labo_0_se_passe_de_tensorflow_et_de_pandas():
