@@ -10,6 +10,8 @@ deux_convolutions.ipynb et de frontiere.ipynb.
 Les résultats s'ajoutent à mesures/entrainement.csv ; une ligne déjà mesurée n'est pas refaite, si bien qu'une
 interruption ne coûte que l'entraînement en cours ; avec `--minutes`, plus aucun ne commence passé ce délai.
 
+Les lignes « miroir » et « taille » datent d'un réseau à deux convolutions qui retournait, en tête, une image sur deux.
+
 Le jeu de test ne sert à aucun choix : les époques de nos réseaux ont été fixées sur la validation.
 """
 

@@ -34,7 +34,7 @@ def test_le_labo_2_classe_une_photo_avec_le_modele_ecrit_par_le_labo_1(tmp_path)
 
 
 def test_le_savedmodel_du_labo_3_repond_comme_le_reseau(tmp_path):
-    # RandomFlip, exporté, mettrait le réseau entier à l'entraînement.
+    # Une couche qui se croit à l'entraînement (RandomFlip, par défaut) ferait changer ses réponses.
     noms = definir("deux_convolutions", "reseau", keras=keras, layers=keras.layers)
     reseau = noms["creer_deux_convolutions"](filtres=(4, 8), neurones=(16, 16))
     noms |= {"reseau": reseau, "DOSSIER": tmp_path, "evaluation": (0, 0.5), "donnees": donnees}
