@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import re
 import subprocess
 import sys
@@ -208,10 +207,6 @@ def test_quand_il_ne_reste_aucun_produit_on_dit_pourquoi(vide):
     with pytest.raises(DonneesInvalides, match="2 « identifiant invalide »") as erreur:
         catalogue.manifeste_csv(vide)
     assert "styles.csv, ligne 2" in erreur.value.trouve and erreur.value.remede
-    (vide / "train" / "hat").mkdir(parents=True)
-    (vide / "train" / "hat" / "a.jpg").write_bytes(b"")
-    with pytest.raises(DonneesInvalides, match="1 « dossier inconnu »"):
-        catalogue.manifeste_dossiers(vide, {"pants": "pants"})
 
 
 @pytest.mark.parametrize("forme", ["zip renommé", "zip", "archive", "copie", "dossier", "sous"])
@@ -408,53 +403,6 @@ def test_des_parts_impossibles_sont_refusees(validation, test):
         catalogue.repartir(faux_manifeste(EFFECTIFS), validation, test)
 
 
-@pytest.mark.parametrize("liens", [True, False])
-def test_l_arborescence_est_celle_que_keras_attend_et_les_originaux_restent(
-    dessine, tmp_path, monkeypatch, liens
-):
-    import keras
-
-    def refuser(*_):
-        raise OSError("ce disque n'a pas de liens")
-
-    if not liens:
-        monkeypatch.setattr(os, "link", refuser)
-
-    manifeste, _ = catalogue.manifeste_csv(dessine)
-    bonnes = catalogue.checkFileIsGood(dessine / "images").query("état == 'bon'")["chemin"]
-    manifeste = catalogue.repartir(manifeste[manifeste["chemin"].isin(bonnes)])
-    avant = contenu(dessine)
-    assert catalogue.ecrire_arborescence(manifeste, tmp_path / "tri") == len(manifeste)
-    assert contenu(dessine) == avant
-    for jeu in catalogue.JEUX:
-        attendu = manifeste[manifeste["jeu"] == jeu]
-        lus = keras.utils.image_dataset_from_directory(
-            tmp_path / "tri" / jeu, image_size=(64, 64), batch_size=None, verbose=False
-        )
-        assert lus.class_names == list(catalogue.CLASSES)
-        assert len(lus.file_paths) == len(attendu)
-    un = manifeste.iloc[0]
-    range_ = tmp_path / "tri" / un["jeu"] / un["classe"] / Path(un["chemin"]).name
-    assert range_.read_bytes() == Path(un["chemin"]).read_bytes()
-    assert range_.samefile(un["chemin"]) is liens
-
-
-def test_un_dossier_qui_contient_quelque_chose_n_est_jamais_touche(dessine, tmp_path):
-    manifeste = catalogue.repartir(catalogue.manifeste_csv(dessine)[0])
-    (tmp_path / "devoir.txt").write_text("à moi")
-    with pytest.raises(FileExistsError, match="rien n'a été touché"):
-        catalogue.ecrire_arborescence(manifeste, tmp_path)
-    assert [c.name for c in tmp_path.iterdir()] == ["devoir.txt"]
-
-
-def test_une_arborescence_ratee_ne_laisse_rien(dessine, tmp_path):
-    manifeste = catalogue.repartir(catalogue.manifeste_csv(dessine)[0])
-    manifeste.loc[manifeste.index[-1], "chemin"] = str(dessine / "images" / "absente.jpg")
-    with pytest.raises(FileNotFoundError):
-        catalogue.ecrire_arborescence(manifeste, tmp_path / "tri")
-    assert list(tmp_path.iterdir()) == []
-
-
 # --- Où sont les données ----------------------------------------------------------------------
 
 
@@ -574,26 +522,6 @@ def test_le_jeu_de_kaggle_est_trouve_la_ou_l_archive_le_depose(dessine, datas, p
     manifeste, _ = catalogue.manifeste_csv(trouve)
     assert "Kaggle" in source and len(manifeste) > 0
     assert Path(manifeste["chemin"].iloc[0]).parent.resolve() == (dessine / "images").resolve()
-
-
-def test_les_dossiers_inconnus_sont_ecartes_et_listes(tmp_path):
-    for nom in (
-        "train/dress/a.jpg",
-        "validation/hat/b.jpg",
-        "train/skirt/c.jpg",
-        "test/shoes/d.jpg",
-        "train/skirt/._c.jpg",
-        "train/.ipynb_checkpoints/c.jpg",
-    ):
-        chemin = tmp_path / nom
-        chemin.parent.mkdir(parents=True, exist_ok=True)
-        chemin.write_bytes(b"")
-    classes = {"skirt": "bottomwear", "shoes": "shoes"}
-    manifeste, anomalies = catalogue.manifeste_dossiers(tmp_path, classes)
-    assert manifeste.set_index("id")["classe"].to_dict() == {"c": "bottomwear", "d": "shoes"}
-    assert manifeste.set_index("id")["jeu"].to_dict() == {"c": None, "d": "test"}
-    assert sorted(anomalies["détail"]) == ["", "", "dress", "hat"]
-    assert (anomalies["motif"] == catalogue.PARASITE).sum() == 2
 
 
 # --- Les vêtements, par article ---------------------------------------------------------------

@@ -1,6 +1,5 @@
 """Le labo 5 : catalogue H&M, manifeste, cache de photos, produits semblables."""
 
-import json
 import os
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import pytest
 from PIL import Image
 from processus import ensemble
 
-from outils import cache, catalogue, dessins, fichiers, hm, jeux, voisins
+from outils import cache, catalogue, dessins, fichiers, hm, jeux
 from outils.fichiers import DonneesInvalides
 from outils.preparation import couleurs_carrees
 
@@ -533,74 +532,3 @@ def test_le_decodage_reduit_donne_presque_les_memes_pixels(photos, tmp_path):
     entiere = couleurs_carrees(tmp_path / "p.jpg", 180).astype(int)
     reduite = couleurs_carrees(tmp_path / "p.jpg", 180, cote_utile=180).astype(int)
     assert 0 < np.abs(entiere - reduite).mean() < 3
-
-
-# --- Les produits semblables ------------------------------------------------------------------
-
-
-@pytest.fixture
-def index():
-    vecteurs = np.random.default_rng(0).normal(size=(500, 16))
-    return voisins.Index(vecteurs, [f"a{i}" for i in range(500)])
-
-
-def test_les_voisins_sont_les_plus_grands_cosinus(index):
-    requetes = np.random.default_rng(1).normal(size=(23, 16))
-    rangs, cosinus = index.voisins(requetes, k=7)
-    tous = (requetes / np.linalg.norm(requetes, axis=1, keepdims=True)) @ index.vecteurs.T
-    attendus = np.argsort(-tous, axis=1)[:, :7]
-    assert np.array_equal(rangs, attendus)
-    assert cosinus == pytest.approx(np.take_along_axis(tous, attendus, axis=1), abs=1e-5)
-
-
-def test_une_image_est_sa_propre_voisine_quelle_que_soit_sa_longueur(index):
-    rangs, cosinus = index.voisins(7 * index.vecteurs[[3, 8]], k=1)
-    assert rangs.ravel().tolist() == [3, 8] and cosinus == pytest.approx(1, abs=1e-5)
-
-
-def test_l_index_est_ecrit_et_relu_sans_pickle(index, tmp_path):
-    npz, fiche = voisins.ecrire_index(index, tmp_path / "semblables", source="essai")
-    relu, contenu_fiche = voisins.lire_index(tmp_path / "semblables")
-    assert np.array_equal(relu.vecteurs, index.vecteurs)
-    assert relu.identifiants.tolist() == index.identifiants.tolist()
-    assert (contenu_fiche["dimension"], contenu_fiche["images"]) == (16, 500)
-    assert contenu_fiche["source"] == "essai"
-    requete = np.ones((1, 16))
-    assert np.array_equal(relu.voisins(requete)[0], index.voisins(requete)[0])
-
-
-@pytest.mark.parametrize("faute", ["absent", "tronqué", "autre", "pickle", "fiche"])
-def test_un_index_abime_ou_hostile_est_refuse(index, tmp_path, faute):
-    npz, fiche = voisins.ecrire_index(index, tmp_path / "i")
-    if faute == "absent":
-        npz.unlink()
-    elif faute == "tronqué":
-        npz.write_bytes(npz.read_bytes()[:1000])
-    elif faute == "autre":
-        np.savez(npz, vecteurs=np.eye(3), identifiants=np.array(["a", "b", "c"]))
-    elif faute == "fiche":
-        fiche.write_text("[]")
-    else:  # un fichier à la bonne empreinte, mais qui cache du code
-        import hashlib
-
-        np.savez(npz, vecteurs=np.array([{"a": 1}], dtype=object), identifiants=np.array(["a"]))
-        somme = hashlib.sha256(npz.read_bytes()).hexdigest()
-        fiche.write_text(json.dumps({"sha256": somme}))
-    with pytest.raises(DonneesInvalides, match="Remède"):
-        voisins.lire_index(tmp_path / "i")
-
-
-@pytest.mark.parametrize(
-    ("essai", "message"),
-    [
-        (lambda i: i.voisins(np.ones((1, 3))), "deux réseaux différents"),
-        (lambda i: i.voisins(np.ones((1, 16)), k=0), "de 1 à 500"),
-        (lambda i: i.voisins(np.ones((1, 16)), k=501), "de 1 à 500"),
-        (lambda i: i.voisins(np.full((1, 16), np.nan)), "infinie"),
-        (lambda i: voisins.Index(np.ones((3, 2)), ["a"]), "3 vecteurs pour 1"),
-        (lambda i: voisins.Index(np.ones((0, 2)), []), "au moins un"),
-    ],
-)
-def test_une_demande_impossible_a_un_message(index, essai, message):
-    with pytest.raises(ValueError, match=message):
-        essai(index)

@@ -99,13 +99,10 @@ def test_un_reseau_a_logits_et_a_pixels_entiers_rend_des_probabilites(tmp_path):
     assert np.abs(exporte.probabilites(prete.entree) - attendues).max() < 1e-4
 
 
-def test_une_fiche_d_avant_le_champ_maximum_se_lit_encore():
-    ancienne = {"valeurs": "float32 de 0 à 255", "preparation": "preparer_couleur"}
-    assert preparation.maximum(ancienne) == 255
-    assert preparation.maximum(ancienne | {"valeurs": "float32 de 0 à 1"}) == 1
-    assert preparation.maximum(ENTREE_GRISE) == preparation.maximum(ENTREE_COULEUR) == 1
-    prete = preparation.preparer(PHOTO, ancienne | {"forme": [32, 32, 3]})
-    assert prete.entree.max() > 100
+def test_le_blanc_vaut_1_dans_une_fiche_d_avant_le_champ_maximum():
+    ancienne = {"forme": [32, 32, 3], "preparation": "preparer_couleur"}
+    assert preparation.preparer(PHOTO, ancienne).entree.max() <= 1
+    assert preparation.preparer(PHOTO, ancienne | {"maximum": 255}).entree.max() > 100
 
 
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16", "bfloat16"])

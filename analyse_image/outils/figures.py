@@ -338,31 +338,6 @@ def afficher_fenetres(image, filtre, resultat):
     montrer(f"Les positions du filtre sur l'image ; leurs sommes : {np.ravel(resultat).tolist()}.")
 
 
-def explorer_fenetres(image, filtre, resultat):
-    """Montre la fenêtre du maximum, puis un curseur pour voir les autres, si ipywidgets est là."""
-
-    def voir(numero):
-        place = (ligne, colonne) = divmod(numero - 1, np.shape(resultat)[1])
-        hauteur, largeur = np.shape(filtre)
-        produits = image[ligne : ligne + hauteur, colonne : colonne + largeur] * filtre
-        fenetre, carte = f"fenêtre n° {numero}", "carte de caractéristiques"
-        etapes = {
-            fenetre: image,
-            "× filtre": filtre,
-            f"= produits, somme {produits.sum():g}": produits,
-        }
-        cadres = {fenetre: (*place, hauteur, largeur), carte: (*place, 1, 1)}
-        afficher_matrices(etapes | {carte: resultat}, cadres)
-
-    depart = int(np.argmax(resultat)) + 1
-    voir(depart)
-    if ipywidgets is None:
-        print("ipywidgets n'est pas installé : la figure reste fixe.")
-        return
-    curseur = ipywidgets.IntSlider(1, min=1, max=np.size(resultat), description="fenêtre n°")
-    ipywidgets.interact(voir, numero=curseur)
-
-
 def afficher_etapes(etapes):
     """Montre côte à côte les étapes d'une préparation ; `etapes` : dict {nom: image PIL ou tableau}."""
     _, axes = plt.subplots(1, len(etapes), figsize=(2.1 * len(etapes), 2.4), squeeze=False)

@@ -82,17 +82,11 @@ def preparer_couleur(source, cote=64):
 # --- Selon le contrat d'un modèle ----------------------------------------------------------------------
 
 
-def maximum(contrat):
-    """Valeur d'un pixel blanc dans ce contrat d'entrée : 1 ou 255."""
-    # Les fiches d'avant ce champ ne le disent que dans leur phrase, « float32 de 0 à 255 ».
-    return contrat.get("maximum", 255 if contrat.get("valeurs", "").endswith("255") else 1)
-
-
 def preparer(source, contrat):
     """Prépare une photo selon le contrat d'entrée d'un modèle (« entree » de sa fiche) : `Preparation`.
 
     `contrat` : `forme` (hauteur, largeur, canaux), `preparation` (le nom d'une des fonctions d'ici) et
-    `maximum` (1 ou 255, valeur du blanc). Lève `PhotoIllisible`, ou `Refus` pour un contrat intenable.
+    `maximum` (valeur du blanc ; absent, 1). Lève `PhotoIllisible`, ou `Refus` pour un contrat intenable.
     """
     nom, (cote, largeur, canaux) = contrat["preparation"], contrat["forme"]
     formes = {"preparer_couleur": (cote, cote, 3)}
@@ -112,7 +106,7 @@ def preparer(source, contrat):
         gris = sur_blanc(ouvrir_photo(source)).convert("L")
         centree = create_centered_image(resize_with_aspect_ratio(gris, 20), cote)
         preparation = Preparation(normalize_pixels(centree)[None, ..., None])
-    preparation.entree = preparation.entree * np.float32(maximum(contrat))
+    preparation.entree = preparation.entree * np.float32(contrat.get("maximum", 1))
     return preparation
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from outils.modele import ModeleInvalide
-from outils.preparation import maximum
 
 EXPORTEZ = "exportez le modèle (section 1 de analyse_image/deploiement.ipynb)"
 
@@ -31,7 +30,7 @@ class ReseauExporte:
             sujet = "La fiche ne décrit pas ce fichier .tflite."
             raise ModeleInvalide(sujet, "une autre somme", litert.get("sha256", "rien"), EXPORTEZ)
         self.classes, self.entree = fiche["classes"], fiche["entree"]
-        self.blanc = maximum(self.entree)
+        self.blanc = self.entree.get("maximum", 1)
         self.identite = {"nom": litert["nom"], "version": f"{litert['date']}-{somme[:8]}"}
         try:
             self._interprete = Interpreter(model_content=octets, num_threads=1)
