@@ -18,7 +18,7 @@ import processus
 import pytest
 from PIL import Image
 
-from outils import catalogue, dessins, fichiers, jeux
+from outils import catalogue, dessins, fichiers, jeux, lecture
 from outils.fichiers import DonneesInvalides
 from outils.preparation import PhotoIllisible, preparer_couleur
 
@@ -187,7 +187,7 @@ def test_les_identifiants_d_un_tableur_et_les_autres_suffixes_conviennent(vide):
     manifeste, anomalies = catalogue.manifeste_csv(vide)
     assert manifeste["id"].tolist() == ["7", "8"]
     assert [Path(chemin).name for chemin in manifeste["chemin"]] == ["7.JPG", "8.jpeg"]
-    assert set(anomalies["motif"]) == {catalogue.PARASITE} and len(anomalies) == 2
+    assert set(anomalies["motif"]) == {lecture.PARASITE} and len(anomalies) == 2
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_checkfileisgood_dit_l_etat_et_la_raison_de_chaque_fichier(dessine, tmp_
     (sous / "page.jpg").write_bytes(b"<!DOCTYPE html><html>404</html>")
     (sous / "mort.jpg").symlink_to(tmp_path / "nulle-part.jpg")
     avant = contenu(tmp_path)
-    table = catalogue.checkFileIsGood(tmp_path)
+    table = lecture.checkFileIsGood(tmp_path)
     assert table.columns.tolist() == ["chemin", "état", "motif"]
     assert len(table) == 7
     etats = {Path(c).name: (e, r) for c, e, r in table.itertuples(index=False)}
@@ -261,22 +261,22 @@ def test_checkfileisgood_compte_ce_que_le_systeme_a_laisse(dessine, tmp_path):
     parasites = (".DS_Store", "._a.jpg", "Thumbs.db", "desktop.ini", "a.jpg:Zone.Identifier")
     for nom in ("a.jpg", *parasites, ".ipynb_checkpoints/a-checkpoint.jpg"):
         (tmp_path / nom).write_bytes(bonne)
-    table = catalogue.checkFileIsGood(tmp_path)
+    table = lecture.checkFileIsGood(tmp_path)
     assert table.loc[table["état"] == "bon", "chemin"].tolist() == [str(tmp_path / "a.jpg")]
-    assert table.loc[table["état"] == "mauvais", "motif"].tolist() == [catalogue.PARASITE] * 6
+    assert table.loc[table["état"] == "mauvais", "motif"].tolist() == [lecture.PARASITE] * 6
 
 
 AVERTIR = """
 import sys, warnings
 from pathlib import Path
-from outils import catalogue, fichiers
+from outils import catalogue, fichiers, lecture
 photos, dessins = sys.argv[1:]
 fichiers.RACINE = Path(dessins)
 avant = list(warnings.filters)
 for _ in range(20):
-    catalogue.checkFileIsGood(photos)
-    catalogue.empreintes([photos + "/a.jpg"] * 8)
-    catalogue.lire_images([photos + "/a.jpg"] * 8)
+    lecture.checkFileIsGood(photos)
+    lecture.empreintes([photos + "/a.jpg"] * 8)
+    lecture.lire_images([photos + "/a.jpg"] * 8)
 assert warnings.filters == avant, warnings.filters
 warnings.warn("on me voit")
 catalogue.obtenir_catalogue(en_ligne=False, n=60)
@@ -301,7 +301,7 @@ def test_apres_des_photos_verifiees_les_annonces_arrivent_encore(dessine, tmp_pa
 
 def test_checkfileisgood_refuse_un_dossier_absent(tmp_path):
     with pytest.raises(NotADirectoryError, match="nulle-part"):
-        catalogue.checkFileIsGood(tmp_path / "nulle-part")
+        lecture.checkFileIsGood(tmp_path / "nulle-part")
 
 
 def test_memes_pixels_meme_empreinte_meme_si_les_fichiers_different(tmp_path):
@@ -315,7 +315,7 @@ def test_memes_pixels_meme_empreinte_meme_si_les_fichiers_different(tmp_path):
     # Mêmes octets, autre forme : ce ne sont pas les mêmes pixels.
     Image.frombytes("RGB", (20, 80), photo.tobytes()).save(tmp_path / "e.png")
     (tmp_path / "f.png").write_bytes(b"pas une image")
-    a, b, c, d, e, f = catalogue.empreintes(sorted(tmp_path.iterdir()))
+    a, b, c, d, e, f = lecture.empreintes(sorted(tmp_path.iterdir()))
     assert a == b
     assert f is None
     assert len({a, c, d, e}) == 4
@@ -323,7 +323,7 @@ def test_memes_pixels_meme_empreinte_meme_si_les_fichiers_different(tmp_path):
 
 def test_lire_images_et_la_photo_seule_donnent_la_meme_entree(dessine):
     chemins = sorted((dessine / "images").iterdir())[:4]
-    images = catalogue.lire_images(chemins)
+    images = lecture.lire_images(chemins)
     assert images.shape == (4, 64, 64, 3) and images.dtype == np.uint8
     for image, chemin in zip(images, chemins, strict=True):
         entree = preparer_couleur(chemin)
@@ -334,7 +334,7 @@ def test_lire_images_et_la_photo_seule_donnent_la_meme_entree(dessine):
 def test_lire_images_refuse_une_photo_abimee_en_la_nommant(tmp_path):
     (tmp_path / "abimee.jpg").write_bytes(b"\xff\xd8\xff")
     with pytest.raises(PhotoIllisible, match="abimee.jpg"):
-        catalogue.lire_images([tmp_path / "abimee.jpg"])
+        lecture.lire_images([tmp_path / "abimee.jpg"])
 
 
 def test_une_photo_transparente_est_posee_sur_du_blanc(tmp_path):
@@ -394,7 +394,7 @@ def test_un_test_publie_reste_tel_quel_et_ses_copies_quittent_l_apprentissage():
     )
     assert "copie0.jpg" not in set(reparti["chemin"])
     assert "copie1.jpg" in set(reparti["chemin"])
-    assert reparti["jeu"].isin(catalogue.JEUX).all()
+    assert reparti["jeu"].isin(lecture.JEUX).all()
 
 
 @pytest.mark.parametrize(("validation", "test"), [(0.5, 0.5), (-0.1, 0.2), (0.9, 0.2)])
@@ -548,7 +548,7 @@ def test_sans_reseau_les_vetements_dessines_sont_annonces(datas, capsys):
     assert manifeste["classe"].nunique() == 10
     assert set(manifeste["jeu"].dropna()) == {"test"}
     restants = catalogue.repartir(manifeste, validation=0.2, test=0)
-    assert set(restants["jeu"]) == set(catalogue.JEUX)
+    assert set(restants["jeu"]) == set(lecture.JEUX)
 
 
 # --- Un dossier par classe --------------------------------------------------------------------
@@ -588,11 +588,11 @@ def test_le_rangement_est_reproductible_et_refuse_d_ecraser(dessine, photos, tmp
 
 def test_les_six_defauts_annonces_sont_bien_la(dessine):
     manifeste, anomalies = catalogue.manifeste_json(dessine)
-    etats = catalogue.checkFileIsGood(dessine / "images")
+    etats = lecture.checkFileIsGood(dessine / "images")
     assert (etats["état"] == "mauvais").sum() == 1
     bonnes = set(etats.query("état == 'bon'")["chemin"])
     manifeste = manifeste[manifeste["chemin"].isin(bonnes)]
-    copies = pd.Series(catalogue.empreintes(manifeste["chemin"])).duplicated(keep=False)
+    copies = pd.Series(lecture.empreintes(manifeste["chemin"])).duplicated(keep=False)
     doublons = manifeste[copies.to_numpy()]
     assert len(doublons) == 2 and len(set(doublons["classe"])) == 1
     assert all(re.fullmatch(r"\d+\.json", nom) for nom in anomalies["chemin"])

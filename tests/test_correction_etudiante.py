@@ -18,7 +18,8 @@ from PIL import Image
 from test_correction import BAREME, MODELE, manques, parts
 
 from correction import etudiante, execution, faits, note, notebook
-from outils import hm, preparation, verification
+from echelle.preparer import fusionner_rares
+from outils import preparation, verification
 from outils.verification import verifier
 from questions import labo1
 
@@ -463,7 +464,7 @@ def equilibrer(manifeste, graine):
 
 
 def fusionner(manifeste, minimum):
-    return hm.fusionner_rares(manifeste, minimum)
+    return fusionner_rares(manifeste, minimum)
 
 
 def sous_echantillonner_classes(manifeste, maximum, graine):

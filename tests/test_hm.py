@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 from processus import ensemble
 
-from outils import cache, catalogue, dessins, fichiers, hm, jeux
+from echelle.preparer import fusionner_rares
+from outils import cache, catalogue, dessins, fichiers, hm, jeux, lecture
 from outils.fichiers import DonneesInvalides
 from outils.preparation import couleurs_carrees
 
@@ -83,7 +84,7 @@ def test_chaque_etape_redonne_les_chiffres_publies(publies, labo):
     assert len(manifeste) == 105_100
     fusion = labo["fusionner"](manifeste, 200)
     assert fusion["classe"].value_counts().to_dict() == attendues.to_dict()
-    assert hm.fusionner_rares(manifeste).equals(fusion)
+    assert fusionner_rares(manifeste).equals(fusion)
 
     quatre = attendues.nlargest(4).index
     reduites = labo["sous_echantillonner"](fusion[fusion["classe"].isin(quatre)], 5_000)
@@ -128,7 +129,7 @@ def test_les_photos_rangees_ont_la_forme_du_vrai_catalogue(jumeau, photos):
     assert articles["product_group_name"].value_counts().to_dict() == effectifs.to_dict()
     assert articles["detail_desc"].isna().sum() == 1
     petites = set(articles["product_group_name"]) - set(
-        hm.fusionner_rares(articles.rename(columns={"product_group_name": "classe"}))["classe"]
+        fusionner_rares(articles.rename(columns={"product_group_name": "classe"}))["classe"]
     )
     assert petites == {"hat", "skirt"}
 
@@ -143,7 +144,7 @@ def test_une_ligne_par_photo_et_les_defauts_listes(jumeau):
         "article sans photo": 1,
     }
     assert all(Path(chemin).is_file() for chemin in manifeste["chemin"])
-    etats = catalogue.checkFileIsGood(jumeau / "images")
+    etats = lecture.checkFileIsGood(jumeau / "images")
     assert (etats["état"] == "mauvais").sum() == 2
     assert contenu(jumeau) == avant
 
@@ -156,7 +157,7 @@ def test_le_rangement_est_reproductible_et_refuse_d_ecraser(jumeau, photos, tmp_
 
 
 def test_les_dimensions_se_lisent_sans_decoder(jumeau, manifeste):
-    mesures = hm.mesurer_photos(manifeste["chemin"])
+    mesures = lecture.mesurer_photos(manifeste["chemin"])
     assert len(mesures) == len(manifeste)
     assert (
         mesures["largeur"].isna().sum() == 1
@@ -257,7 +258,7 @@ def test_les_identifiants_d_un_tableur_les_suffixes_et_les_parasites(tmp_path):
     manifeste, anomalies = hm.manifeste_hm(tmp_path)
     assert manifeste["produit"].tolist() == ["0108775", "0110065"]
     assert all(Path(chemin).is_file() for chemin in manifeste["chemin"])
-    assert anomalies["motif"].tolist() == [catalogue.PARASITE] * 3
+    assert anomalies["motif"].tolist() == [lecture.PARASITE] * 3
 
 
 def test_quand_aucun_article_n_a_sa_photo_on_dit_pourquoi(tmp_path):
@@ -301,7 +302,7 @@ def test_les_couleurs_d_un_modele_restent_du_meme_cote(manifeste):
     reparti = catalogue.repartir(variantes, 0.2, 0.2, groupe="produit")
     assert len(reparti) == len(variantes)
     assert reparti.groupby("produit")["jeu"].nunique().max() == 1
-    assert set(reparti["jeu"]) == set(catalogue.JEUX)
+    assert set(reparti["jeu"]) == set(lecture.JEUX)
     seules = catalogue.repartir(variantes, 0.2, 0.2)
     assert seules.groupby("produit")["jeu"].nunique().max() > 1  # sans quoi le test ne dirait rien
 

@@ -27,16 +27,7 @@ from outils.fichiers import (
     nom_court,
     refuser_fichier,
 )
-from outils.lecture import (  # noqa: F401 : les labos appellent d'ici ce qui porte sur les photos
-    EXTENSIONS,
-    JEUX,
-    PARASITE,
-    checkFileIsGood,
-    empreintes,
-    etat_photo,
-    lire_images,
-    parasites,
-)
+from outils.lecture import EXTENSIONS, parasites
 from outils.tableaux import annoncer_autre_forme, lire_entete, trouver_csv
 
 CLASSES = ("bottomwear", "shoes", "topwear")

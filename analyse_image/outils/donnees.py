@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from outils.dessins import jumeau_fashion_mnist
 from outils.fichiers import (
@@ -116,18 +115,9 @@ def lire_csv(chemin, tailles=None):
 
 
 def _ecrire_csv(chemin, X, y):
-    tableau = np.column_stack([y, X.reshape(len(X), 784)])
-    # Quatre fois plus vite que to_csv : chaque pixel n'a que 256 écritures possibles.
-    en_texte = np.array([str(n) for n in range(256)], dtype=object)
-    debuts = tqdm(range(0, len(tableau), 2_000), desc=f"Écriture de {chemin.name}", leave=False)
-    with (
-        ecriture_atomique(chemin) as provisoire,
-        open(provisoire, "w", encoding="utf-8", newline="\n") as fichier,
-    ):
-        fichier.write(",".join(COLONNES) + "\n")
-        for debut in debuts:
-            lignes = en_texte[tableau[debut : debut + 2_000]].tolist()
-            fichier.writelines(",".join(ligne) + "\n" for ligne in lignes)
+    tableau = pd.DataFrame(np.column_stack([y, X.reshape(len(X), 784)]), columns=COLONNES)
+    with ecriture_atomique(chemin) as provisoire:
+        tableau.to_csv(provisoire, index=False, lineterminator="\n")
 
 
 # --- Fichiers d'origine (idx) -------------------------------------------------------------------

@@ -48,7 +48,6 @@ class Jeu:
     """Un jeu de photos : où il est, d'où il vient, comment reconnaître ses fichiers."""
 
     source: str  # ce que les labos affichent
-    licence: str
     remede: str  # comment l'avoir : où le prendre, où le poser
     places: tuple[str, ...]  # motifs des dossiers de `datas/` où il peut être
     reperes: tuple[tuple[str, ...], ...]  # l'un de ces groupes de fichiers ou de dossiers y est
@@ -69,7 +68,6 @@ JEUX = {
         # Khosla, Jayadevaprakash, Yao et Fei-Fei, « Novel Dataset for Fine-Grained Image Categorization »,
         # CVPR 2011. Ces photos viennent d'ImageNet ; trois des 120 races suffisent.
         source="Stanford Dogs",
-        licence="usage de recherche",
         remede="connectez-vous à Internet et relancez, hors du mode rapide, ou posez dans « datas/ » "
         "images.tar (757 Mo), pris sur la page de Stanford Dogs",
         places=("stanford-dogs", "chiens", "stanford-dogs*", "Images", "*/Images", "*/*/Images"),
@@ -91,7 +89,6 @@ JEUX = {
     ),
     "vetements": Jeu(
         source="clothing-dataset-small (CC0)",
-        licence="CC0",
         remede="connectez-vous à Internet et relancez, hors du mode rapide, ou posez dans « datas/ » "
         f"l'archive zip de github.com/alexeygrigorev/{_VETEMENTS}",
         places=(_VETEMENTS, "vetements", f"{_VETEMENTS}*", f"{_VETEMENTS}*/{_VETEMENTS}*"),
@@ -109,14 +106,12 @@ JEUX = {
     ),
     "catalogue": Jeu(
         source="Fashion Product Images (Kaggle)",
-        licence="licence MIT, selon sa page",
         remede="décompressez dans « datas/ » le jeu de Kaggle, en entier (il faut un compte)",
         places=(".", "*", "*/*"),
         reperes=(("images", "styles"), ("images", "styles.csv")),
     ),
     "hm": Jeu(
         source="H&M (Kaggle)",
-        licence="règles du concours",
         remede="posez dans « datas/ » articles.csv et images/ du concours (il faut un compte Kaggle)",
         places=(".", "*", "*/*"),
         reperes=(("articles.csv", "images"),),
