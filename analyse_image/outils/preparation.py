@@ -15,8 +15,6 @@ import cv2
 import numpy as np
 from PIL import Image, ImageFilter
 
-from outils.fichiers import Refus
-
 # Les labos et le service prennent ces noms d'ici.
 from outils.photos import (  # noqa: F401
     COTE_MIN,
@@ -77,37 +75,6 @@ def couleurs_carrees(source, cote=64, cote_utile=COTE_UTILE):
 def preparer_couleur(source, cote=64):
     """Photo → entrée d'un réseau en couleurs : float32 (1, cote, cote, 3) dans 0–1 (labo 4)."""
     return (couleurs_carrees(source, cote).astype(np.float32) / 255)[None]
-
-
-# --- Selon le contrat d'un modèle ----------------------------------------------------------------------
-
-
-def preparer(source, contrat):
-    """Prépare une photo selon le contrat d'entrée d'un modèle (« entree » de sa fiche) : `Preparation`.
-
-    `contrat` : `forme` (hauteur, largeur, canaux), `preparation` (le nom d'une des fonctions d'ici) et
-    `maximum` (valeur du blanc ; absent, 1). Lève `PhotoIllisible`, ou `Refus` pour un contrat intenable.
-    """
-    nom, (cote, largeur, canaux) = contrat["preparation"], contrat["forme"]
-    formes = {"preparer_couleur": (cote, cote, 3)}
-    formes |= dict.fromkeys(("preparer_photo", "load_and_preprocess_image"), (28, 28, 1))
-    if formes.get(nom) != (cote, largeur, canaux):
-        raise Refus(
-            "Le contrat d'entrée de ce modèle ne peut pas être tenu : aucune préparation ne le donne.",
-            f"{cote} × {largeur} × {canaux} par « {nom} »",
-            "28 × 28 × 1 par preparer_photo ou load_and_preprocess_image, ou un carré × 3 par preparer_couleur",
-            "corrigez « entree » dans la fiche du modèle",
-        )
-    if nom == "preparer_photo":
-        preparation = analyser_photo(source)
-    elif nom == "preparer_couleur":
-        preparation = Preparation(preparer_couleur(source, cote))
-    else:  # la recette de l'énoncé, sur une photo remise droite et posée sur blanc
-        gris = sur_blanc(ouvrir_photo(source)).convert("L")
-        centree = create_centered_image(resize_with_aspect_ratio(gris, 20), cote)
-        preparation = Preparation(normalize_pixels(centree)[None, ..., None])
-    preparation.entree = preparation.entree * np.float32(contrat.get("maximum", 1))
-    return preparation
 
 
 # --- Le chemin conseillé -------------------------------------------------------------------------------

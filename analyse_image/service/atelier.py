@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from outils import preparation
 from service.poids import PNG, Poids, peser_photo
 from service.portier import MO, Refus
+from service.reseau import preparer
 
 TRAVAUX = int(os.environ.get("SERVICE_TRAVAUX", "2"))
 # Au-delà, « saturé » plutôt que cinq secondes d'attente : du bruit, le pire à détourer, prend 0,4 s.
@@ -63,7 +64,7 @@ def classer(reseau, octets, poids=None):
     try:
         with UNE_GRANDE if poids.memoire > PETITE else nullcontext():
             photo = preparation.ouvrir_photo(octets, ("JPEG", "PNG"), PIXELS_MAX)
-        prete = preparation.preparer(photo, reseau.entree)
+        prete = preparer(photo, reseau.entree)
     except preparation.PhotoIllisible as e:
         raise Refus(413 if isinstance(e, preparation.PhotoDemesuree) else 422, str(e)) from None
     probabilites = [round(float(p), 6) for p in reseau.probabilites(prete.entree)]
