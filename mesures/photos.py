@@ -41,6 +41,7 @@ from sklearn.model_selection import train_test_split  # noqa: E402
 from outils import donnees, modele, preparation  # noqa: E402
 from outils.fichiers import ecriture_atomique, est_parasite  # noqa: E402
 from outils.jeux import trouver  # noqa: E402
+from outils.photos import PhotoIllisible  # noqa: E402
 
 # Ce que chaque dossier de « clothing-dataset-small » peut être dans Fashion-MNIST. « shoes » mêle
 # sandales, baskets et bottes ; hat, shorts et skirt n'ont pas de classe.
@@ -113,7 +114,7 @@ def preparer(photos, fonction):
     for chemin in photos:
         try:
             preparees.append(fonction(chemin))
-        except (preparation.PhotoIllisible, OSError) as erreur:
+        except (PhotoIllisible, OSError) as erreur:
             preparees.append(None)
             print(f"  refusée : {erreur}")
     return preparees, (time.perf_counter() - debut) / max(len(photos), 1)

@@ -20,7 +20,8 @@ from PIL import Image
 
 from outils import catalogue, dessins, fichiers, jeux, lecture
 from outils.fichiers import DonneesInvalides
-from outils.preparation import PhotoIllisible, preparer_couleur
+from outils.photos import PhotoIllisible
+from outils.preparation import preparer_couleur
 
 N = 300  # de quoi contenir chacun des six défauts une fois
 

@@ -1,13 +1,8 @@
 """Un catalogue de produits : de ses fiches et de ses photos au manifeste, sans rien déplacer.
 
-Un **manifeste** est un tableau pandas, une ligne par photo :
-
-- `chemin` : chemin de la photo ; `id` : identifiant du produit (texte) ;
-- `classe` : « bottomwear », « shoes » ou « topwear » ; `article` : le type précis (« Jeans », « skirt ») ;
-- `jeu` : « train », « validation » ou « test », vide tant que `repartir` n'a rien décidé.
-
-Préparer des données, c'est choisir des lignes de ce tableau ; les fichiers restent où ils sont. Ce qui ne
-donne pas de ligne est compté : les **anomalies** sont un tableau (`chemin`, `motif`, `détail`).
+Un **manifeste** est un tableau pandas, une ligne par photo : `chemin` ; `id`, celui du produit (texte) ; `classe` ;
+`article`, le type précis (« Jeans », « skirt ») ; `jeu` (« train », « validation » ou « test »), vide avant
+`repartir`. Ce qui ne donne pas de ligne est compté : les **anomalies**, un tableau (`chemin`, `motif`, `détail`).
 """
 
 import json

@@ -1,7 +1,4 @@
-"""Ce qu'un labo montre : grilles d'images, courbes, matrices de confusion, convolutions, probabilités.
-
-Toutes passent par `montrer`, qui sert aussi aux figures des labos.
-"""
+"""Ce qu'un labo montre : images, courbes, confusions, convolutions, probabilités ; tout passe par `montrer`."""
 
 import textwrap
 import warnings
@@ -253,10 +250,7 @@ def afficher_courbes(historiques, titre=""):
 
 
 def afficher_confusion(y_vrai, y_predit, classes, normaliser=False):
-    """Matrice de confusion : une ligne par vraie classe, une colonne par classe prédite.
-
-    Effectifs ; avec `normaliser`, parts de chaque ligne, en pour cent.
-    """
+    """Matrice de confusion, une ligne par vraie classe : effectifs ou, avec `normaliser`, parts de la ligne (%)."""
     n = len(classes)
     matrice = np.zeros((n, n), dtype=int)
     np.add.at(matrice, (np.asarray(y_vrai, dtype=int), np.asarray(y_predit, dtype=int)), 1)

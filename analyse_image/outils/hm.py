@@ -1,8 +1,7 @@
 """Le catalogue H&M (Kaggle) : de `articles.csv` et de ses photos au manifeste, sans rien copier.
 
-Le manifeste est celui d'`outils.catalogue` (chemin, id, classe, article, jeu), plus `produit`, le modèle :
-les couleurs d'un même vêtement ont les mêmes sept premiers chiffres. Fusionner des classes ou en réduire
-l'effectif, c'est changer ou choisir des lignes ; aucun fichier ne bouge.
+Le manifeste est celui d'`outils.catalogue`, plus `produit`, le modèle : les couleurs d'un même vêtement ont les
+mêmes sept premiers chiffres.
 """
 
 import json

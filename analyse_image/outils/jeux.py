@@ -165,11 +165,10 @@ def _membres(archive):
 
 
 def extraire(archive, destination, jeu):
-    """Extrait d'une archive (zip, tar, tar.gz) les photos de `jeu`, dans `destination`, qui n'existe pas.
+    """Extrait d'une archive les photos de `jeu`, dans `destination`, qui n'existe pas ; rend leurs comptes par dossier.
 
     Rien d'autre n'est écrit : ni lien, ni fichier spécial, ni chemin choisi par l'archive, ni plus de
-    `jeu.octets_max` octets ; le dossier n'apparaît que complet. Rend les photos par dossier (dict).
-    Lève `DonneesInvalides`, qui nomme l'archive, si elle est abîmée, démesurée, ou n'est pas la bonne.
+    `jeu.octets_max` octets. Lève `DonneesInvalides` si elle est abîmée, démesurée, ou n'est pas la bonne.
     """
     archive, motif = Path(archive), re.compile(jeu.membre)
     comptes, reste = Counter(), jeu.octets_max
@@ -250,9 +249,8 @@ def _preparer(nom, en_ligne):
 def obtenir(nom, en_ligne=True):
     """Rend (dossier, source) du jeu `nom` (une clé de `JEUX`), et affiche sur quelles données on travaille.
 
-    Dans l'ordre : le jeu déjà dans les données, une archive posée à côté, le téléchargement (si `en_ligne`),
-    sinon un jumeau dessiné, annoncé à l'écran. Lève `DonneesInvalides` si ce qui est posé est abîmé, `OSError` si
-    l'on ne peut pas écrire.
+    Dans l'ordre : déjà dans les données, une archive posée à côté, le téléchargement (si `en_ligne`), sinon un jumeau
+    dessiné, annoncé. Lève `DonneesInvalides` si ce qui est posé est abîmé, `OSError` si l'on ne peut pas écrire.
     """
     jeu, dossier = JEUX[nom], trouver(nom)
     if dossier is None:
@@ -281,8 +279,7 @@ def photos_vetements(dossier, n=None):
 def arranger(forme, ecrire, en_ligne=True, n=None, dans=None):
     """Rend (dossier, source) des photos de vêtements rangées comme un autre jeu, sans les copier.
 
-    `ecrire(photos, dossier)` écrit cette `forme` dans un dossier neuf, à côté des données ou dans `dans` ;
-    `photos` : ce que rend `photos_vetements`. Déjà écrit, il sert tel quel.
+    `ecrire(photos_vetements, dossier)` écrit cette `forme` à côté des données ou dans `dans` ; déjà là, elle sert.
     """
     vetements, source = obtenir("vetements", en_ligne)
     debut = "jumeau_en_" if source == JEUX["vetements"].dessins else RANGES

@@ -1,7 +1,4 @@
-"""Vérifier une réponse tout de suite : `verifier("q1")` dit ce qui est trouvé et ce qui est attendu.
-
-Les questions sont dans `questions/`, un fichier par labo.
-"""
+"""Vérifier une réponse tout de suite : `verifier("q1")` ; les questions sont dans `questions/`, un fichier par labo."""
 
 import re
 import sys
