@@ -220,10 +220,7 @@ def lire_cache(dossier, etiquettes, melanger=False, graine=13, lot=None):
 
 
 def charger_cache(dossier, identifiants):
-    """Rend les photos de ces identifiants, dans cet ordre : uint8 (n, cote, cote, 3).
-
-    Lève `KeyError` si l'une n'est pas dans le cache : illisible, ou absente du manifeste qui l'a fait.
-    """
+    """Les photos de ces identifiants, dans cet ordre : uint8 (n, cote, cote, 3) ; `KeyError` s'il en manque une."""
     fragments, places = ouvrir(dossier)
     identifiants = [str(identifiant) for identifiant in identifiants]
     if absents := [i for i in identifiants if not isinstance(places.get(i), tuple)]:

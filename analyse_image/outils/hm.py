@@ -87,10 +87,7 @@ def lister_photos(dossier, dans=None):
 
 
 def joindre(articles, photos, dossier=""):
-    """Rend (manifeste, anomalies) : une ligne par article qui a une photo.
-
-    `photos` : ensemble de chemins relatifs à `dossier`.
-    """
+    """Rend (manifeste, anomalies), une ligne par article qui a sa photo ; `photos` : chemins relatifs à `dossier`."""
     sans_suffixe = {os.path.splitext(photo)[0]: photo for photo in sorted(photos)}  # .JPG, .jpeg…
     lignes, anomalies, prises = [], [], set()
     for numero, modele, genre, classe in articles[COLONNES_UTILES].to_numpy():
