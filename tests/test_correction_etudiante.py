@@ -138,9 +138,14 @@ def test_une_question_d_un_autre_labo_se_compte_aussi(tmp_path):
     remises.ecrire(
         dossier / "analyse_image" / "deux_convolutions.ipynb", remises.notebook([cellule])
     )
-    bareme = {**BAREME, "criteres": {}, "questions": {
-        "labo3-q1": {"points": 3, "labo": "deux_convolutions"}, "labo3-q2": {"points": 1, "labo": "deux_convolutions"},
-    }}  # fmt: skip
+    bareme = {
+        **BAREME,
+        "criteres": {},
+        "questions": {
+            "labo3-q1": {"points": 3, "labo": "deux_convolutions"},
+            "labo3-q2": {"points": 1, "labo": "deux_convolutions"},
+        },
+    }
     f = faits.etablir({"nom": "x", "cle": "x", "sources": [str(dossier)]}, tmp_path / "travail")
     b = note.noter(f, bareme)
     assert b.note == 75 and manques(b) == {"labo3-q2": 0}
@@ -201,12 +206,21 @@ def test_chaque_question_a_sa_cellule_son_bareme_et_sa_verification():
 def test_le_depot_est_pret_a_pousser(depot):
     presents = {f.relative_to(depot).as_posix() for f in depot.rglob("*") if f.is_file()}
     attendus = {
-        ".devcontainer/devcontainer.json", ".gitignore", ".github/workflows/classroom.yml", "README.md", "labo.py",
-        ".github/workflows/pages.yml", "publication/requirements.txt",
-        ".github/classroom/verifier_remise.py", "requirements.txt", "pyproject.toml",
-        "analyse_image/outils/verification.py", "datas/LISEZMOI.md", "images/pantalon.jpg",
+        ".devcontainer/devcontainer.json",
+        ".gitignore",
+        ".github/workflows/classroom.yml",
+        "README.md",
+        "labo.py",
+        ".github/workflows/pages.yml",
+        "publication/requirements.txt",
+        ".github/classroom/verifier_remise.py",
+        "requirements.txt",
+        "pyproject.toml",
+        "analyse_image/outils/verification.py",
+        "datas/LISEZMOI.md",
+        "images/pantalon.jpg",
         "modele/reference/modele.weights.h5",
-    }  # fmt: skip
+    }
     assert attendus <= presents
     assert not [f for f in presents if f.startswith("correction") or f.endswith("reseaux.py")]
     assert [f for f in presents if f.startswith("tests")] == ["tests/test_ma_remise.py"]
@@ -385,9 +399,11 @@ def activation(nom):
 
 COUCHES = {
     "Conv2D": {"filters": 32, "kernel_size": (3, 3), "activation": activation("relu")},
-    "MaxPooling2D": {"pool_size": (2, 2)}, "Dropout": {"rate": 0.2}, "Flatten": {},
+    "MaxPooling2D": {"pool_size": (2, 2)},
+    "Dropout": {"rate": 0.2},
+    "Flatten": {},
     "Dense": {"units": 128, "activation": activation("relu")},
-}  # fmt: skip
+}
 
 
 def reseau(parametres=693_962, fin="softmax", built=True, **changes):
@@ -431,9 +447,12 @@ def evaluer(reseau, jeu=slice(None)):
 
 
 EVALUATION = {
-    "X_test": ECHELLE["X_test"], "y_test": ETIQUETTES, "reseauNeurone1Convolution": HASARD, "evaluer": evaluer,
+    "X_test": ECHELLE["X_test"],
+    "y_test": ETIQUETTES,
+    "reseauNeurone1Convolution": HASARD,
+    "evaluer": evaluer,
     "evaluation": evaluer(HASARD),
-}  # fmt: skip
+}
 
 
 def normalize_pixels(image):
@@ -452,10 +471,12 @@ def carre_blanc(chemin):
 
 
 REPONSE = {
-    "modele": HASARD, "image_array": ECHELLE["X_test"][:1], "predire": lambda r, x: r.predict(x)[0],
+    "modele": HASARD,
+    "image_array": ECHELLE["X_test"][:1],
+    "predire": lambda r, x: r.predict(x)[0],
     "probabilities": HASARD.predict(ECHELLE["X_test"][:1])[0],
     "predicted_class": HASARD.predict(ECHELLE["X_test"][:1])[0].argmax(),
-}  # fmt: skip
+}
 
 
 def equilibrer(manifeste, graine):
@@ -481,9 +502,12 @@ CLARTES = np.repeat(np.arange(10, dtype="float32") / 20, 50)
 IMAGES = np.zeros((500, 28, 28, 1), "float32")
 IMAGES[:, :, :14] = CLARTES[:, None, None, None]
 VALIDATION = {
-    "X_validation": IMAGES, "y_validation": np.arange(500) // 50,
-    "reseau": lambda x, training: np.eye(10)[np.rint(x.mean(axis=(1, 2, 3)) * 40).astype(int).clip(0, 9)],
-}  # fmt: skip
+    "X_validation": IMAGES,
+    "y_validation": np.arange(500) // 50,
+    "reseau": lambda x, training: np.eye(10)[
+        np.rint(x.mean(axis=(1, 2, 3)) * 40).astype(int).clip(0, 9)
+    ],
+}
 
 
 def petit(params=50_000, hasard=False):
