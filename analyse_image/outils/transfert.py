@@ -140,7 +140,7 @@ def trouver_poids(nom, telecharger=True, entier=False, delai=10):
     """Chemin du fichier de poids du réseau `nom`, téléchargé et vérifié s'il manque et si on le permet.
 
     `entier` : avec ses 1 000 sorties (MobileNet et EfficientNetLite0 seulement) ; `delai` : celui de
-    `fichiers.telecharger`. Lève `PoidsAbsents` s'il manque ou s'il est abîmé.
+    `fichiers.telecharger`. Lève `PoidsAbsents` s'il manque ou s'il est abîmé, `ValueError` pour un autre `entier`.
     """
     famille = FAMILLES[nom]
     if not famille.adresse:
@@ -151,6 +151,8 @@ def trouver_poids(nom, telecharger=True, entier=False, delai=10):
             raise _absents(nom, str(erreur), f"« {famille.fichier} »", remede) from erreur
     fichier, somme, octets = famille.fichier, famille.somme, famille.octets
     if entier:
+        if nom != "MobileNet":
+            raise ValueError(f"« {nom} » : seul MobileNet se lit ici en entier.")
         fichier, somme, octets = MOBILENET_ENTIER, SOMME_ENTIER, 2_116_512
     chemin = dossier_poids() / fichier
     if not chemin.is_file():
