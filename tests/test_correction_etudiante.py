@@ -540,6 +540,30 @@ def a_completer(image, filtre, pas=1):
     raise NotImplementedError("À VOUS : complétez cette cellule, puis relancez-la.")
 
 
+def autre_point(image, filtre, pas=1):
+    return eval("i·pas")  # un nom que Python admet
+
+
+def en_matrices(image, filtre, pas=1):
+    return image[:2, :3] @ filtre
+
+
+def toujours_trois(image, filtre, pas=1):
+    return image[:3, :3] * filtre
+
+
+class Tenseur(SimpleNamespace):
+    """Comme un tenseur de TensorFlow : une forme, une méthode `numpy`, pas d'`argmax`."""
+
+    shape = (10,)
+
+    def numpy(self):
+        return self.valeurs
+
+    def __array__(self, dtype=None, copy=None):
+        return self.valeurs
+
+
 def sans_somme(image, filtre, pas=1):
     carte = np.zeros((2, 2), dtype=int)
     carte[0, 0] = image[: len(filtre), : len(filtre)]
@@ -554,6 +578,9 @@ CAS = [
     ("q1", {"convoluer": lambda i, f, pas=1: np.array([[2, 0, 3], [1, -1, 0], [-2, 6, -3]])}, "fausse(s)"),
     ("q1", {"convoluer": a_completer}, "❌ q1 : À VOUS : complétez cette cellule"),
     ("q1", {"convoluer": sans_somme}, "attendu : un nombre, la somme"),
+    ("q1", {"convoluer": en_matrices}, "« @ » est le produit de matrices ; attendu : « * », case par case."),
+    ("q1", {"convoluer": toujours_trois}, "la fenêtre n'a pas la taille du filtre"),
+    ("q1", {"convoluer": autre_point}, "une ligne emploie « i·pas » avant qu'il existe"),
     ("q1", {}, "« convoluer » n'existe pas encore"),
     ("ordre0", {"sous_echantillonner": sous_echantillonner}, None),
     ("ordre0", {"sous_echantillonner": lambda c, r, cote=2: sous_echantillonner(c, np.max, cote)}, "min"),
@@ -565,6 +592,7 @@ CAS = [
     ("q2", decoupe(shuffle=False, random_state=None), "ôtez shuffle=False"),
     ("q2", {**DECOUPE, "y_validation": ETIQUETTES[:40]}, "les étiquettes ne suivent pas"),
     ("q2", decoupe(test_size=0.25), "test_size=0.2"),
+    ("q2", {**DECOUPE, "X_apprentissage": PIXELS[:160]}, "ne sont pas le reste des images"),
     ("q3", ECHELLE, None),
     ("q3", {**ECHELLE, "mettre_a_l_echelle": lambda p: mettre_a_l_echelle(p) * 255}, "valeurs dans [0, 1]"),
     ("q3", {**ECHELLE, "mettre_a_l_echelle": lambda p: mettre_a_l_echelle(p)[:, ::-1]}, "la case (1, 1, 0, 0)"),
@@ -584,6 +612,7 @@ CAS = [
     ("q5", {**EVALUATION, "evaluer": lambda r: evaluer(HASARD)}, "un réseau d'essai"),
     ("q5", {**EVALUATION, "evaluer": lambda r: evaluer(r, slice(90))}, "sur le test"),
     ("q5", {**EVALUATION, "evaluer": lambda r: {"loss": 0.3, "accuracy": 0.9}}, "sans return_dict"),
+    ("q5", {**EVALUATION, "evaluation": np.zeros(200)}, "evaluation : 200 valeur(s), de type ndarray ; attendu"),
     ("q5", {**EVALUATION, "evaluation": [0.3, 91.2]}, "précision dans [0, 1]"),
     ("ordre1", {"modele": SimpleNamespace(predict=HASARD.predict), "reseauNeurone1Convolution": HASARD}, None),
     ("ordre1", {"modele": HASARD, "reseauNeurone1Convolution": HASARD}, "le réseau d'origine lui-même"),
@@ -601,9 +630,10 @@ CAS = [
     ("ordre2", {"load_and_preprocess_image": lambda c: preparer(c)[0]}, "attendu : (1, 28, 28, 1)"),
     ("q7", REPONSE, None),
     ("q7", {**REPONSE, "predire": lambda r, x: np.asarray(r(x, training=False).numpy())[0]}, None),
-    ("q7", {**REPONSE, "predire": lambda r, x: np.full(10, 0.1)}, "ne rend pas la réponse du réseau donné"),
+    ("q7", {**REPONSE, "predire": lambda r, x: np.full(10, 0.1)}, "donné : [0.1, 0.1,"),
     ("q7", {**REPONSE, "probabilities": np.full(10, 0.1)}, "n'est pas la réponse de « modele »"),
     ("q7", {**REPONSE, "predire": lambda r, x: r.predict(x)}, "attendu : (10,)"),
+    ("q7", {**REPONSE, "probabilities": Tenseur(valeurs=np.full(10, 0.1))}, "est un tenseur ; attendu : un tab"),
     ("q7", {**REPONSE, "predicted_class": 10}, "le rang de la plus grande"),
     ("labo4-q1", {"equilibrer": equilibrer}, None),
     ("labo4-q1", {"equilibrer": lambda m, graine: m}, "attendu : 3 de chacune"),

@@ -230,11 +230,11 @@ def afficher_courbes(historiques, titre=""):
     options = {"x": "époque", "style": "jeu", "style_order": ["validation", "apprentissage"]}
     options["hue"] = "réseau" if len(historiques) > 1 else None
     options["markers"] = epoques <= 3  # un trait d'une seule époque ne se verrait pas
-    figure, axes = plt.subplots(1, 2, figsize=(10, 3.4))
+    figure, axes = plt.subplots(1, 2, figsize=(11, 3.4))
     noms = {"loss": "Erreur (entropie croisée) – plus bas = mieux"}
     noms["accuracy"] = "Précision – plus haut = mieux"
     for axe, (mesure, nom) in zip(axes, noms.items(), strict=True):
-        sns.lineplot(table, y=mesure, **options, errorbar=None, legend=mesure == "loss", ax=axe)
+        sns.lineplot(table, y=mesure, **options, errorbar=None, legend=mesure == "accuracy", ax=axe)
         axe.set(title=nom, ylabel="", xlim=(0.5, epoques + 0.5))
         axe.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     fin = table.loc[table["époque"] > max(1, epoques // 5), "loss"]
@@ -242,7 +242,7 @@ def afficher_courbes(historiques, titre=""):
     if epoques > 3 and maximum > fin.max() + 15 * marge > 0:
         axes[0].set_ylim(max(0, fin.min() - marge), fin.max() + marge)
         axes[0].set_xlabel(f"époque (au début, jusqu'à {maximum:.2g} : hors du cadre)")
-    axes[0].legend()
+    axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))  # à côté des courbes
     figure.suptitle(titre)
     fins = table.groupby(["réseau", "jeu"], sort=False)["loss"].last()
     fins = ", ".join(f"{' '.join(nom).strip()} {erreur:.3g}" for nom, erreur in fins.items())
