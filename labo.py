@@ -26,12 +26,12 @@ AIDE = """Prépare l'environnement et lance les labos.
 
 Utilisation : python3 labo.py [COMMANDE]          (sous Windows : py labo.py [COMMANDE])
 
-  ouvrir [LABO]      ouvre JupyterLab sur un labo, classification par défaut ;
+  ouvrir [LABO]      ouvre JupyterLab sur un labo, convolution (le premier) par défaut ;
                      c'est ce qui se passe sans COMMANDE
   preparer           prépare l'environnement sans rien ouvrir
   executer [LABO …]  exécute des labos sans navigateur et range le résultat dans sortie/ ;
                      par défaut classification, puis test_model
-      --rapide           sur de petites données, en quelques secondes
+      --rapide           sur de petites données, en une à deux minutes
       --sortie DOSSIER   range le résultat dans ce dossier
       --sur-place        remplace chaque notebook par sa version exécutée
   servir [MODELE]    lance le service et sa page (labo 7) avec un modèle exporté ;
@@ -509,7 +509,7 @@ def lire_arguments(arguments):
     """Arguments de la ligne de commande → espace de noms d'argparse."""
     analyseur = Analyseur()
     commandes = analyseur.add_subparsers(dest="commande")
-    commandes.add_parser("ouvrir").add_argument("labo", nargs="?", default="classification")
+    commandes.add_parser("ouvrir").add_argument("labo", nargs="?", default="convolution")
     commandes.add_parser("preparer")
     execution = commandes.add_parser("executer")
     execution.add_argument("labos", nargs="*")
@@ -534,6 +534,9 @@ def obeir(arguments):
             annoncer(f"Adresse écrite dans {nom_court(fichier)}")
         annoncer("" if changes else "Rien à changer : c'est déjà l'adresse du dépôt.")
         return 0
+    noms = [choix.labo] if choix.commande == "ouvrir" else getattr(choix, "labos", [])
+    for nom in noms:
+        trouver_labo(nom)  # un nom mal écrit se dit avant l'installation
     regler_environnement()
     preparer()
     if choix.commande == "ouvrir":

@@ -112,7 +112,11 @@ def avec_dossiers(dossier):
     """Notre façon, et les mêmes dossiers train|validation|test écrits par liens physiques."""
     tableau, _ = catalogue.manifeste_json(dossier)
     tableau = catalogue.repartir(equilibrer(tableau), 0.1, 0.2)
-    return catalogue.ecrire_arborescence(tableau, dossier / "ranges")
+    for ligne in tableau.itertuples():
+        cible = dossier / "ranges" / ligne.jeu / ligne.classe / Path(ligne.chemin).name
+        cible.parent.mkdir(parents=True, exist_ok=True)
+        os.link(os.path.realpath(ligne.chemin), cible)
+    return len(tableau)
 
 
 def principal():

@@ -11,7 +11,7 @@ Sans DOSSIER : les photos de `LABO_DATAS` gardées pour mesurer, `vetements/vali
 `--choisir` prend les autres, celles sur lesquelles la préparation et le réseau ont été choisis, et n'écrit rien.
 Écrit `mesures/photos.csv`, une ligne par jeu, préparation et réseau ; `photos_confusion.csv` ;
 `photos_avertissements.csv`, ce que vaut chaque avertissement ; `photos_inconnus.csv`, la courbe qui sépare les
-chapeaux, shorts et jupes des dix classes, par la probabilité et par les voisins (`outils.inconnus`).
+chapeaux, shorts et jupes des dix classes, par la probabilité et par les voisins (`inconnus.py`).
 """
 
 import argparse
@@ -30,6 +30,7 @@ ICI = Path(__file__).resolve().parent
 sys.path.insert(0, str(ICI.parent / "analyse_image"))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import inconnus  # noqa: E402
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
@@ -37,9 +38,10 @@ import reseaux  # noqa: E402
 from sklearn.metrics import roc_auc_score, roc_curve  # noqa: E402
 from sklearn.model_selection import train_test_split  # noqa: E402
 
-from outils import donnees, inconnus, modele, preparation  # noqa: E402
+from outils import donnees, modele, preparation  # noqa: E402
 from outils.fichiers import ecriture_atomique, est_parasite  # noqa: E402
 from outils.jeux import trouver  # noqa: E402
+from outils.photos import PhotoIllisible  # noqa: E402
 
 # Ce que chaque dossier de « clothing-dataset-small » peut être dans Fashion-MNIST. « shoes » mêle
 # sandales, baskets et bottes ; hat, shorts et skirt n'ont pas de classe.
@@ -112,7 +114,7 @@ def preparer(photos, fonction):
     for chemin in photos:
         try:
             preparees.append(fonction(chemin))
-        except (preparation.PhotoIllisible, OSError) as erreur:
+        except (PhotoIllisible, OSError) as erreur:
             preparees.append(None)
             print(f"  refusée : {erreur}")
     return preparees, (time.perf_counter() - debut) / max(len(photos), 1)

@@ -27,9 +27,8 @@ RACINE = Path(__file__).resolve().parent.parent
 # Sans ce dossier-ci, où service.py est une mesure.
 sys.path[:] = [str(RACINE), *(d for d in sys.path if Path(d).resolve() != RACINE / "mesures")]
 
-from outils import preparation  # noqa: E402
 from publication.page.publier import publier  # noqa: E402
-from service.reseau import ReseauExporte  # noqa: E402
+from service.reseau import ReseauExporte, preparer  # noqa: E402
 
 REFERENCE = RACINE / "modele" / "reference"
 RESULTATS = Path(__file__).with_suffix(".csv")
@@ -101,7 +100,7 @@ def mesurer(photos):
         reponses = onglet.evaluate(CLASSER, [str(rang) for rang in range(len(photos))])
         grandes = onglet.evaluate(CLASSER, ["grande"] * 5)
         navigateur.close()
-    attendues = [reseau.probabilites(preparation.preparer(p, contrat).entree) for p in photos]
+    attendues = [reseau.probabilites(preparer(p, contrat).entree) for p in photos]
     obtenues = np.array([probabilites for _, probabilites in reponses])
     return {
         "photos": len(photos),

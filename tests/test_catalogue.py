@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import re
 import subprocess
 import sys
@@ -19,9 +18,10 @@ import processus
 import pytest
 from PIL import Image
 
-from outils import catalogue, dessins, fichiers, jeux
+from outils import catalogue, dessins, fichiers, jeux, lecture
 from outils.fichiers import DonneesInvalides
-from outils.preparation import PhotoIllisible, preparer_couleur
+from outils.photos import PhotoIllisible
+from outils.preparation import preparer_couleur
 
 N = 300  # de quoi contenir chacun des six défauts une fois
 
@@ -188,7 +188,7 @@ def test_les_identifiants_d_un_tableur_et_les_autres_suffixes_conviennent(vide):
     manifeste, anomalies = catalogue.manifeste_csv(vide)
     assert manifeste["id"].tolist() == ["7", "8"]
     assert [Path(chemin).name for chemin in manifeste["chemin"]] == ["7.JPG", "8.jpeg"]
-    assert set(anomalies["motif"]) == {catalogue.PARASITE} and len(anomalies) == 2
+    assert set(anomalies["motif"]) == {lecture.PARASITE} and len(anomalies) == 2
 
 
 @pytest.mark.parametrize(
@@ -208,10 +208,6 @@ def test_quand_il_ne_reste_aucun_produit_on_dit_pourquoi(vide):
     with pytest.raises(DonneesInvalides, match="2 « identifiant invalide »") as erreur:
         catalogue.manifeste_csv(vide)
     assert "styles.csv, ligne 2" in erreur.value.trouve and erreur.value.remede
-    (vide / "train" / "hat").mkdir(parents=True)
-    (vide / "train" / "hat" / "a.jpg").write_bytes(b"")
-    with pytest.raises(DonneesInvalides, match="1 « dossier inconnu »"):
-        catalogue.manifeste_dossiers(vide, {"pants": "pants"})
 
 
 @pytest.mark.parametrize("forme", ["zip renommé", "zip", "archive", "copie", "dossier", "sous"])
@@ -248,7 +244,7 @@ def test_checkfileisgood_dit_l_etat_et_la_raison_de_chaque_fichier(dessine, tmp_
     (sous / "page.jpg").write_bytes(b"<!DOCTYPE html><html>404</html>")
     (sous / "mort.jpg").symlink_to(tmp_path / "nulle-part.jpg")
     avant = contenu(tmp_path)
-    table = catalogue.checkFileIsGood(tmp_path)
+    table = lecture.checkFileIsGood(tmp_path)
     assert table.columns.tolist() == ["chemin", "état", "motif"]
     assert len(table) == 7
     etats = {Path(c).name: (e, r) for c, e, r in table.itertuples(index=False)}
@@ -266,22 +262,22 @@ def test_checkfileisgood_compte_ce_que_le_systeme_a_laisse(dessine, tmp_path):
     parasites = (".DS_Store", "._a.jpg", "Thumbs.db", "desktop.ini", "a.jpg:Zone.Identifier")
     for nom in ("a.jpg", *parasites, ".ipynb_checkpoints/a-checkpoint.jpg"):
         (tmp_path / nom).write_bytes(bonne)
-    table = catalogue.checkFileIsGood(tmp_path)
+    table = lecture.checkFileIsGood(tmp_path)
     assert table.loc[table["état"] == "bon", "chemin"].tolist() == [str(tmp_path / "a.jpg")]
-    assert table.loc[table["état"] == "mauvais", "motif"].tolist() == [catalogue.PARASITE] * 6
+    assert table.loc[table["état"] == "mauvais", "motif"].tolist() == [lecture.PARASITE] * 6
 
 
 AVERTIR = """
 import sys, warnings
 from pathlib import Path
-from outils import catalogue, fichiers
+from outils import catalogue, fichiers, lecture
 photos, dessins = sys.argv[1:]
 fichiers.RACINE = Path(dessins)
 avant = list(warnings.filters)
 for _ in range(20):
-    catalogue.checkFileIsGood(photos)
-    catalogue.empreintes([photos + "/a.jpg"] * 8)
-    catalogue.lire_images([photos + "/a.jpg"] * 8)
+    lecture.checkFileIsGood(photos)
+    lecture.empreintes([photos + "/a.jpg"] * 8)
+    lecture.lire_images([photos + "/a.jpg"] * 8)
 assert warnings.filters == avant, warnings.filters
 warnings.warn("on me voit")
 catalogue.obtenir_catalogue(en_ligne=False, n=60)
@@ -306,7 +302,7 @@ def test_apres_des_photos_verifiees_les_annonces_arrivent_encore(dessine, tmp_pa
 
 def test_checkfileisgood_refuse_un_dossier_absent(tmp_path):
     with pytest.raises(NotADirectoryError, match="nulle-part"):
-        catalogue.checkFileIsGood(tmp_path / "nulle-part")
+        lecture.checkFileIsGood(tmp_path / "nulle-part")
 
 
 def test_memes_pixels_meme_empreinte_meme_si_les_fichiers_different(tmp_path):
@@ -320,7 +316,7 @@ def test_memes_pixels_meme_empreinte_meme_si_les_fichiers_different(tmp_path):
     # Mêmes octets, autre forme : ce ne sont pas les mêmes pixels.
     Image.frombytes("RGB", (20, 80), photo.tobytes()).save(tmp_path / "e.png")
     (tmp_path / "f.png").write_bytes(b"pas une image")
-    a, b, c, d, e, f = catalogue.empreintes(sorted(tmp_path.iterdir()))
+    a, b, c, d, e, f = lecture.empreintes(sorted(tmp_path.iterdir()))
     assert a == b
     assert f is None
     assert len({a, c, d, e}) == 4
@@ -328,7 +324,7 @@ def test_memes_pixels_meme_empreinte_meme_si_les_fichiers_different(tmp_path):
 
 def test_lire_images_et_la_photo_seule_donnent_la_meme_entree(dessine):
     chemins = sorted((dessine / "images").iterdir())[:4]
-    images = catalogue.lire_images(chemins)
+    images = lecture.lire_images(chemins)
     assert images.shape == (4, 64, 64, 3) and images.dtype == np.uint8
     for image, chemin in zip(images, chemins, strict=True):
         entree = preparer_couleur(chemin)
@@ -339,7 +335,7 @@ def test_lire_images_et_la_photo_seule_donnent_la_meme_entree(dessine):
 def test_lire_images_refuse_une_photo_abimee_en_la_nommant(tmp_path):
     (tmp_path / "abimee.jpg").write_bytes(b"\xff\xd8\xff")
     with pytest.raises(PhotoIllisible, match="abimee.jpg"):
-        catalogue.lire_images([tmp_path / "abimee.jpg"])
+        lecture.lire_images([tmp_path / "abimee.jpg"])
 
 
 def test_une_photo_transparente_est_posee_sur_du_blanc(tmp_path):
@@ -399,60 +395,13 @@ def test_un_test_publie_reste_tel_quel_et_ses_copies_quittent_l_apprentissage():
     )
     assert "copie0.jpg" not in set(reparti["chemin"])
     assert "copie1.jpg" in set(reparti["chemin"])
-    assert reparti["jeu"].isin(catalogue.JEUX).all()
+    assert reparti["jeu"].isin(lecture.JEUX).all()
 
 
 @pytest.mark.parametrize(("validation", "test"), [(0.5, 0.5), (-0.1, 0.2), (0.9, 0.2)])
 def test_des_parts_impossibles_sont_refusees(validation, test):
     with pytest.raises(ValueError, match="Parts impossibles"):
         catalogue.repartir(faux_manifeste(EFFECTIFS), validation, test)
-
-
-@pytest.mark.parametrize("liens", [True, False])
-def test_l_arborescence_est_celle_que_keras_attend_et_les_originaux_restent(
-    dessine, tmp_path, monkeypatch, liens
-):
-    import keras
-
-    def refuser(*_):
-        raise OSError("ce disque n'a pas de liens")
-
-    if not liens:
-        monkeypatch.setattr(os, "link", refuser)
-
-    manifeste, _ = catalogue.manifeste_csv(dessine)
-    bonnes = catalogue.checkFileIsGood(dessine / "images").query("état == 'bon'")["chemin"]
-    manifeste = catalogue.repartir(manifeste[manifeste["chemin"].isin(bonnes)])
-    avant = contenu(dessine)
-    assert catalogue.ecrire_arborescence(manifeste, tmp_path / "tri") == len(manifeste)
-    assert contenu(dessine) == avant
-    for jeu in catalogue.JEUX:
-        attendu = manifeste[manifeste["jeu"] == jeu]
-        lus = keras.utils.image_dataset_from_directory(
-            tmp_path / "tri" / jeu, image_size=(64, 64), batch_size=None, verbose=False
-        )
-        assert lus.class_names == list(catalogue.CLASSES)
-        assert len(lus.file_paths) == len(attendu)
-    un = manifeste.iloc[0]
-    range_ = tmp_path / "tri" / un["jeu"] / un["classe"] / Path(un["chemin"]).name
-    assert range_.read_bytes() == Path(un["chemin"]).read_bytes()
-    assert range_.samefile(un["chemin"]) is liens
-
-
-def test_un_dossier_qui_contient_quelque_chose_n_est_jamais_touche(dessine, tmp_path):
-    manifeste = catalogue.repartir(catalogue.manifeste_csv(dessine)[0])
-    (tmp_path / "devoir.txt").write_text("à moi")
-    with pytest.raises(FileExistsError, match="rien n'a été touché"):
-        catalogue.ecrire_arborescence(manifeste, tmp_path)
-    assert [c.name for c in tmp_path.iterdir()] == ["devoir.txt"]
-
-
-def test_une_arborescence_ratee_ne_laisse_rien(dessine, tmp_path):
-    manifeste = catalogue.repartir(catalogue.manifeste_csv(dessine)[0])
-    manifeste.loc[manifeste.index[-1], "chemin"] = str(dessine / "images" / "absente.jpg")
-    with pytest.raises(FileNotFoundError):
-        catalogue.ecrire_arborescence(manifeste, tmp_path / "tri")
-    assert list(tmp_path.iterdir()) == []
 
 
 # --- Où sont les données ----------------------------------------------------------------------
@@ -576,26 +525,6 @@ def test_le_jeu_de_kaggle_est_trouve_la_ou_l_archive_le_depose(dessine, datas, p
     assert Path(manifeste["chemin"].iloc[0]).parent.resolve() == (dessine / "images").resolve()
 
 
-def test_les_dossiers_inconnus_sont_ecartes_et_listes(tmp_path):
-    for nom in (
-        "train/dress/a.jpg",
-        "validation/hat/b.jpg",
-        "train/skirt/c.jpg",
-        "test/shoes/d.jpg",
-        "train/skirt/._c.jpg",
-        "train/.ipynb_checkpoints/c.jpg",
-    ):
-        chemin = tmp_path / nom
-        chemin.parent.mkdir(parents=True, exist_ok=True)
-        chemin.write_bytes(b"")
-    classes = {"skirt": "bottomwear", "shoes": "shoes"}
-    manifeste, anomalies = catalogue.manifeste_dossiers(tmp_path, classes)
-    assert manifeste.set_index("id")["classe"].to_dict() == {"c": "bottomwear", "d": "shoes"}
-    assert manifeste.set_index("id")["jeu"].to_dict() == {"c": None, "d": "test"}
-    assert sorted(anomalies["détail"]) == ["", "", "dress", "hat"]
-    assert (anomalies["motif"] == catalogue.PARASITE).sum() == 2
-
-
 # --- Les vêtements, par article ---------------------------------------------------------------
 
 
@@ -620,7 +549,7 @@ def test_sans_reseau_les_vetements_dessines_sont_annonces(datas, capsys):
     assert manifeste["classe"].nunique() == 10
     assert set(manifeste["jeu"].dropna()) == {"test"}
     restants = catalogue.repartir(manifeste, validation=0.2, test=0)
-    assert set(restants["jeu"]) == set(catalogue.JEUX)
+    assert set(restants["jeu"]) == set(lecture.JEUX)
 
 
 # --- Un dossier par classe --------------------------------------------------------------------
@@ -660,11 +589,11 @@ def test_le_rangement_est_reproductible_et_refuse_d_ecraser(dessine, photos, tmp
 
 def test_les_six_defauts_annonces_sont_bien_la(dessine):
     manifeste, anomalies = catalogue.manifeste_json(dessine)
-    etats = catalogue.checkFileIsGood(dessine / "images")
+    etats = lecture.checkFileIsGood(dessine / "images")
     assert (etats["état"] == "mauvais").sum() == 1
     bonnes = set(etats.query("état == 'bon'")["chemin"])
     manifeste = manifeste[manifeste["chemin"].isin(bonnes)]
-    copies = pd.Series(catalogue.empreintes(manifeste["chemin"])).duplicated(keep=False)
+    copies = pd.Series(lecture.empreintes(manifeste["chemin"])).duplicated(keep=False)
     doublons = manifeste[copies.to_numpy()]
     assert len(doublons) == 2 and len(set(doublons["classe"])) == 1
     assert all(re.fullmatch(r"\d+\.json", nom) for nom in anomalies["chemin"])

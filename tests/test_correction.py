@@ -29,9 +29,19 @@ from correction.sorties import lire_sorties
 
 BAREME = bareme.lire_bareme()
 MODELE = {
-    "charge": True, "entree": [28, 28, 1], "sortie": 10, "parametres": 693_962, "mesure": 0.9378, "images": 10_000,
-    "marge": 0, "echelle": "0–1", "autre": 0.1, "montre": "modele/modele.json", "octets": 1, "keras": "3.13",
-}  # fmt: skip
+    "charge": True,
+    "entree": [28, 28, 1],
+    "sortie": 10,
+    "parametres": 693_962,
+    "mesure": 0.9378,
+    "images": 10_000,
+    "marge": 0,
+    "echelle": "0–1",
+    "autre": 0.1,
+    "montre": "modele/modele.json",
+    "octets": 1,
+    "keras": "3.13",
+}
 
 
 def lire(dossier, tmp_path, nom="Élise"):

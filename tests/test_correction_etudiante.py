@@ -18,7 +18,8 @@ from PIL import Image
 from test_correction import BAREME, MODELE, manques, parts
 
 from correction import etudiante, execution, faits, note, notebook
-from outils import hm, preparation, verification
+from echelle.preparer import fusionner_rares
+from outils import preparation, verification
 from outils.verification import verifier
 from questions import labo1
 
@@ -137,9 +138,14 @@ def test_une_question_d_un_autre_labo_se_compte_aussi(tmp_path):
     remises.ecrire(
         dossier / "analyse_image" / "deux_convolutions.ipynb", remises.notebook([cellule])
     )
-    bareme = {**BAREME, "criteres": {}, "questions": {
-        "labo3-q1": {"points": 3, "labo": "deux_convolutions"}, "labo3-q2": {"points": 1, "labo": "deux_convolutions"},
-    }}  # fmt: skip
+    bareme = {
+        **BAREME,
+        "criteres": {},
+        "questions": {
+            "labo3-q1": {"points": 3, "labo": "deux_convolutions"},
+            "labo3-q2": {"points": 1, "labo": "deux_convolutions"},
+        },
+    }
     f = faits.etablir({"nom": "x", "cle": "x", "sources": [str(dossier)]}, tmp_path / "travail")
     b = note.noter(f, bareme)
     assert b.note == 75 and manques(b) == {"labo3-q2": 0}
@@ -200,12 +206,21 @@ def test_chaque_question_a_sa_cellule_son_bareme_et_sa_verification():
 def test_le_depot_est_pret_a_pousser(depot):
     presents = {f.relative_to(depot).as_posix() for f in depot.rglob("*") if f.is_file()}
     attendus = {
-        ".devcontainer/devcontainer.json", ".gitignore", ".github/workflows/classroom.yml", "README.md", "labo.py",
-        ".github/workflows/pages.yml", "publication/requirements.txt",
-        ".github/classroom/verifier_remise.py", "requirements.txt", "pyproject.toml",
-        "analyse_image/outils/verification.py", "datas/LISEZMOI.md", "images/pantalon.jpg",
+        ".devcontainer/devcontainer.json",
+        ".gitignore",
+        ".github/workflows/classroom.yml",
+        "README.md",
+        "labo.py",
+        ".github/workflows/pages.yml",
+        "publication/requirements.txt",
+        ".github/classroom/verifier_remise.py",
+        "requirements.txt",
+        "pyproject.toml",
+        "analyse_image/outils/verification.py",
+        "datas/LISEZMOI.md",
+        "images/pantalon.jpg",
         "modele/reference/modele.weights.h5",
-    }  # fmt: skip
+    }
     assert attendus <= presents
     assert not [f for f in presents if f.startswith("correction") or f.endswith("reseaux.py")]
     assert [f for f in presents if f.startswith("tests")] == ["tests/test_ma_remise.py"]
@@ -384,9 +399,11 @@ def activation(nom):
 
 COUCHES = {
     "Conv2D": {"filters": 32, "kernel_size": (3, 3), "activation": activation("relu")},
-    "MaxPooling2D": {"pool_size": (2, 2)}, "Dropout": {"rate": 0.2}, "Flatten": {},
+    "MaxPooling2D": {"pool_size": (2, 2)},
+    "Dropout": {"rate": 0.2},
+    "Flatten": {},
     "Dense": {"units": 128, "activation": activation("relu")},
-}  # fmt: skip
+}
 
 
 def reseau(parametres=693_962, fin="softmax", built=True, **changes):
@@ -430,9 +447,12 @@ def evaluer(reseau, jeu=slice(None)):
 
 
 EVALUATION = {
-    "X_test": ECHELLE["X_test"], "y_test": ETIQUETTES, "reseauNeurone1Convolution": HASARD, "evaluer": evaluer,
+    "X_test": ECHELLE["X_test"],
+    "y_test": ETIQUETTES,
+    "reseauNeurone1Convolution": HASARD,
+    "evaluer": evaluer,
     "evaluation": evaluer(HASARD),
-}  # fmt: skip
+}
 
 
 def normalize_pixels(image):
@@ -451,10 +471,12 @@ def carre_blanc(chemin):
 
 
 REPONSE = {
-    "modele": HASARD, "image_array": ECHELLE["X_test"][:1], "predire": lambda r, x: r.predict(x)[0],
+    "modele": HASARD,
+    "image_array": ECHELLE["X_test"][:1],
+    "predire": lambda r, x: r.predict(x)[0],
     "probabilities": HASARD.predict(ECHELLE["X_test"][:1])[0],
     "predicted_class": HASARD.predict(ECHELLE["X_test"][:1])[0].argmax(),
-}  # fmt: skip
+}
 
 
 def equilibrer(manifeste, graine):
@@ -463,7 +485,7 @@ def equilibrer(manifeste, graine):
 
 
 def fusionner(manifeste, minimum):
-    return hm.fusionner_rares(manifeste, minimum)
+    return fusionner_rares(manifeste, minimum)
 
 
 def sous_echantillonner_classes(manifeste, maximum, graine):
@@ -480,9 +502,12 @@ CLARTES = np.repeat(np.arange(10, dtype="float32") / 20, 50)
 IMAGES = np.zeros((500, 28, 28, 1), "float32")
 IMAGES[:, :, :14] = CLARTES[:, None, None, None]
 VALIDATION = {
-    "X_validation": IMAGES, "y_validation": np.arange(500) // 50,
-    "reseau": lambda x, training: np.eye(10)[np.rint(x.mean(axis=(1, 2, 3)) * 40).astype(int).clip(0, 9)],
-}  # fmt: skip
+    "X_validation": IMAGES,
+    "y_validation": np.arange(500) // 50,
+    "reseau": lambda x, training: np.eye(10)[
+        np.rint(x.mean(axis=(1, 2, 3)) * 40).astype(int).clip(0, 9)
+    ],
+}
 
 
 def petit(params=50_000, hasard=False):
@@ -515,6 +540,30 @@ def a_completer(image, filtre, pas=1):
     raise NotImplementedError("À VOUS : complétez cette cellule, puis relancez-la.")
 
 
+def autre_point(image, filtre, pas=1):
+    return eval("i·pas")  # un nom que Python admet
+
+
+def en_matrices(image, filtre, pas=1):
+    return image[:2, :3] @ filtre
+
+
+def toujours_trois(image, filtre, pas=1):
+    return image[:3, :3] * filtre
+
+
+class Tenseur(SimpleNamespace):
+    """Comme un tenseur de TensorFlow : une forme, une méthode `numpy`, pas d'`argmax`."""
+
+    shape = (10,)
+
+    def numpy(self):
+        return self.valeurs
+
+    def __array__(self, dtype=None, copy=None):
+        return self.valeurs
+
+
 def sans_somme(image, filtre, pas=1):
     carte = np.zeros((2, 2), dtype=int)
     carte[0, 0] = image[: len(filtre), : len(filtre)]
@@ -529,6 +578,9 @@ CAS = [
     ("q1", {"convoluer": lambda i, f, pas=1: np.array([[2, 0, 3], [1, -1, 0], [-2, 6, -3]])}, "fausse(s)"),
     ("q1", {"convoluer": a_completer}, "❌ q1 : À VOUS : complétez cette cellule"),
     ("q1", {"convoluer": sans_somme}, "attendu : un nombre, la somme"),
+    ("q1", {"convoluer": en_matrices}, "« @ » est le produit de matrices ; attendu : « * », case par case."),
+    ("q1", {"convoluer": toujours_trois}, "la fenêtre n'a pas la taille du filtre"),
+    ("q1", {"convoluer": autre_point}, "une ligne emploie « i·pas » avant qu'il existe"),
     ("q1", {}, "« convoluer » n'existe pas encore"),
     ("ordre0", {"sous_echantillonner": sous_echantillonner}, None),
     ("ordre0", {"sous_echantillonner": lambda c, r, cote=2: sous_echantillonner(c, np.max, cote)}, "min"),
@@ -540,6 +592,7 @@ CAS = [
     ("q2", decoupe(shuffle=False, random_state=None), "ôtez shuffle=False"),
     ("q2", {**DECOUPE, "y_validation": ETIQUETTES[:40]}, "les étiquettes ne suivent pas"),
     ("q2", decoupe(test_size=0.25), "test_size=0.2"),
+    ("q2", {**DECOUPE, "X_apprentissage": PIXELS[:160]}, "ne sont pas le reste des images"),
     ("q3", ECHELLE, None),
     ("q3", {**ECHELLE, "mettre_a_l_echelle": lambda p: mettre_a_l_echelle(p) * 255}, "valeurs dans [0, 1]"),
     ("q3", {**ECHELLE, "mettre_a_l_echelle": lambda p: mettre_a_l_echelle(p)[:, ::-1]}, "la case (1, 1, 0, 0)"),
@@ -559,6 +612,7 @@ CAS = [
     ("q5", {**EVALUATION, "evaluer": lambda r: evaluer(HASARD)}, "un réseau d'essai"),
     ("q5", {**EVALUATION, "evaluer": lambda r: evaluer(r, slice(90))}, "sur le test"),
     ("q5", {**EVALUATION, "evaluer": lambda r: {"loss": 0.3, "accuracy": 0.9}}, "sans return_dict"),
+    ("q5", {**EVALUATION, "evaluation": np.zeros(200)}, "evaluation : 200 valeur(s), de type ndarray ; attendu"),
     ("q5", {**EVALUATION, "evaluation": [0.3, 91.2]}, "précision dans [0, 1]"),
     ("ordre1", {"modele": SimpleNamespace(predict=HASARD.predict), "reseauNeurone1Convolution": HASARD}, None),
     ("ordre1", {"modele": HASARD, "reseauNeurone1Convolution": HASARD}, "le réseau d'origine lui-même"),
@@ -576,9 +630,10 @@ CAS = [
     ("ordre2", {"load_and_preprocess_image": lambda c: preparer(c)[0]}, "attendu : (1, 28, 28, 1)"),
     ("q7", REPONSE, None),
     ("q7", {**REPONSE, "predire": lambda r, x: np.asarray(r(x, training=False).numpy())[0]}, None),
-    ("q7", {**REPONSE, "predire": lambda r, x: np.full(10, 0.1)}, "ne rend pas la réponse du réseau donné"),
+    ("q7", {**REPONSE, "predire": lambda r, x: np.full(10, 0.1)}, "donné : [0.1, 0.1,"),
     ("q7", {**REPONSE, "probabilities": np.full(10, 0.1)}, "n'est pas la réponse de « modele »"),
     ("q7", {**REPONSE, "predire": lambda r, x: r.predict(x)}, "attendu : (10,)"),
+    ("q7", {**REPONSE, "probabilities": Tenseur(valeurs=np.full(10, 0.1))}, "est un tenseur ; attendu : un tab"),
     ("q7", {**REPONSE, "predicted_class": 10}, "le rang de la plus grande"),
     ("labo4-q1", {"equilibrer": equilibrer}, None),
     ("labo4-q1", {"equilibrer": lambda m, graine: m}, "attendu : 3 de chacune"),

@@ -25,20 +25,33 @@ KERAS_2 = {
             {
                 "class_name": "Conv2D",
                 "config": {
-                    "name": "conv2d", "trainable": True, "batch_input_shape": [None, 28, 28, 1], "dtype": "float32",
-                    "filters": 4, "kernel_size": [3, 3], "strides": [1, 1], "padding": "valid",
-                    "data_format": "channels_last", "dilation_rate": [1, 1], "groups": 1, "activation": "relu",
-                    "use_bias": True, "kernel_initializer": {"class_name": "GlorotUniform", "config": {"seed": None}},
+                    "name": "conv2d",
+                    "trainable": True,
+                    "batch_input_shape": [None, 28, 28, 1],
+                    "dtype": "float32",
+                    "filters": 4,
+                    "kernel_size": [3, 3],
+                    "strides": [1, 1],
+                    "padding": "valid",
+                    "data_format": "channels_last",
+                    "dilation_rate": [1, 1],
+                    "groups": 1,
+                    "activation": "relu",
+                    "use_bias": True,
+                    "kernel_initializer": {"class_name": "GlorotUniform", "config": {"seed": None}},
                     "bias_initializer": {"class_name": "Zeros", "config": {}},
                 },
             },
             {"class_name": "Flatten", "config": {"name": "flatten", "dtype": "float32"}},
-            {"class_name": "Dense", "config": {"name": "dense", "units": 10, "activation": "softmax"}},
+            {
+                "class_name": "Dense",
+                "config": {"name": "dense", "units": 10, "activation": "softmax"},
+            },
         ],
     },
     "keras_version": "2.10.0",
     "backend": "tensorflow",
-}  # fmt: skip
+}
 
 
 @functools.cache
@@ -195,7 +208,7 @@ CAS = {
     "Lambda": (_lambda, False, "« Lambda » refusée"),
     "module étranger": (_module_etranger, False, "module « os » refusé"),
     "fausse archive": (_fausse_archive, False, "n'est pas un modèle Keras"),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

@@ -115,9 +115,15 @@ def test_aller_et_retour_avec_moodle(moodle, tmp_path):
     with zipfile.ZipFile(sortie / "retours-moodle.zip") as archive:
         assert sorted(archive.namelist()) == sorted(
             f"{nom}_assignfeedback_file/fiche.html"
-            for nom in ("Zoé Côté_101", "Jean Roy_102", "Jean Roy_103", "Participant_1",
-                        "Participant_2", "Groupe A-Lou_Ann_104")
-        )  # fmt: skip
+            for nom in (
+                "Zoé Côté_101",
+                "Jean Roy_102",
+                "Jean Roy_103",
+                "Participant_1",
+                "Participant_2",
+                "Groupe A-Lou_Ann_104",
+            )
+        )
         assert (
             "Jean Roy (103)" in archive.read("Jean Roy_103_assignfeedback_file/fiche.html").decode()
         )

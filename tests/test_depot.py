@@ -232,7 +232,9 @@ def test_ce_que_contribuer_dit_de_chercher_est_dans_le_fichier_dit():
         contenu = "".join(chemin.read_text("utf-8") for chemin in chemins)
         for mot in re.findall(r"`([^`]+)`", mots):
             # Défini là, employé en décorateur, appelé (st.title) ou écrit en tête de ligne.
-            motif = rf"^ *(?:def |class |@)?{re.escape(mot)}\b|[{{ ]{re.escape(mot)} = "
+            motif = rf"^ *(?:def |class |@)?{re.escape(mot)}\b|[{{( ]{re.escape(mot)} ?= ?"
+            if fichiers.strip().endswith(".ipynb`"):  # une cellule est un texte dans du JSON
+                motif = re.escape(mot)
             assert re.search(motif, contenu, re.M), f"{quoi} : « {mot} » n'est pas dans {fichiers}"
 
 

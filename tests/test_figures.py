@@ -171,7 +171,7 @@ def test_les_noms_sont_ecrits_caractere_pour_caractere(notebook):
     figures.afficher_vignettes(X[:3], NOMS, cote=3)
     assert [axe.get_title("left") for axe in plt.gcf().axes[:3]] == NOMS
     figures.afficher_courbes({nom: historique(5) for nom in NOMS})
-    legende = [texte.get_text().strip() for texte in plt.gcf().axes[0].get_legend().get_texts()]
+    legende = [texte.get_text().strip() for texte in plt.gcf().axes[1].get_legend().get_texts()]
     assert set(NOMS) <= set(legende)
     assert not any(texte.get_parse_math() for texte in plt.gcf().findobj(Text) if texte.get_text())
 

@@ -1,6 +1,5 @@
 """Le labo 5 : catalogue H&M, manifeste, cache de photos, produits semblables."""
 
-import json
 import os
 import subprocess
 import sys
@@ -15,7 +14,8 @@ import pytest
 from PIL import Image
 from processus import ensemble
 
-from outils import cache, catalogue, dessins, fichiers, hm, jeux, voisins
+from echelle.preparer import fusionner_rares
+from outils import cache, catalogue, dessins, fichiers, hm, jeux, lecture
 from outils.fichiers import DonneesInvalides
 from outils.preparation import couleurs_carrees
 
@@ -84,7 +84,7 @@ def test_chaque_etape_redonne_les_chiffres_publies(publies, labo):
     assert len(manifeste) == 105_100
     fusion = labo["fusionner"](manifeste, 200)
     assert fusion["classe"].value_counts().to_dict() == attendues.to_dict()
-    assert hm.fusionner_rares(manifeste).equals(fusion)
+    assert fusionner_rares(manifeste).equals(fusion)
 
     quatre = attendues.nlargest(4).index
     reduites = labo["sous_echantillonner"](fusion[fusion["classe"].isin(quatre)], 5_000)
@@ -129,7 +129,7 @@ def test_les_photos_rangees_ont_la_forme_du_vrai_catalogue(jumeau, photos):
     assert articles["product_group_name"].value_counts().to_dict() == effectifs.to_dict()
     assert articles["detail_desc"].isna().sum() == 1
     petites = set(articles["product_group_name"]) - set(
-        hm.fusionner_rares(articles.rename(columns={"product_group_name": "classe"}))["classe"]
+        fusionner_rares(articles.rename(columns={"product_group_name": "classe"}))["classe"]
     )
     assert petites == {"hat", "skirt"}
 
@@ -144,7 +144,7 @@ def test_une_ligne_par_photo_et_les_defauts_listes(jumeau):
         "article sans photo": 1,
     }
     assert all(Path(chemin).is_file() for chemin in manifeste["chemin"])
-    etats = catalogue.checkFileIsGood(jumeau / "images")
+    etats = lecture.checkFileIsGood(jumeau / "images")
     assert (etats["état"] == "mauvais").sum() == 2
     assert contenu(jumeau) == avant
 
@@ -157,7 +157,7 @@ def test_le_rangement_est_reproductible_et_refuse_d_ecraser(jumeau, photos, tmp_
 
 
 def test_les_dimensions_se_lisent_sans_decoder(jumeau, manifeste):
-    mesures = hm.mesurer_photos(manifeste["chemin"])
+    mesures = lecture.mesurer_photos(manifeste["chemin"])
     assert len(mesures) == len(manifeste)
     assert (
         mesures["largeur"].isna().sum() == 1
@@ -258,7 +258,7 @@ def test_les_identifiants_d_un_tableur_les_suffixes_et_les_parasites(tmp_path):
     manifeste, anomalies = hm.manifeste_hm(tmp_path)
     assert manifeste["produit"].tolist() == ["0108775", "0110065"]
     assert all(Path(chemin).is_file() for chemin in manifeste["chemin"])
-    assert anomalies["motif"].tolist() == [catalogue.PARASITE] * 3
+    assert anomalies["motif"].tolist() == [lecture.PARASITE] * 3
 
 
 def test_quand_aucun_article_n_a_sa_photo_on_dit_pourquoi(tmp_path):
@@ -302,7 +302,7 @@ def test_les_couleurs_d_un_modele_restent_du_meme_cote(manifeste):
     reparti = catalogue.repartir(variantes, 0.2, 0.2, groupe="produit")
     assert len(reparti) == len(variantes)
     assert reparti.groupby("produit")["jeu"].nunique().max() == 1
-    assert set(reparti["jeu"]) == set(catalogue.JEUX)
+    assert set(reparti["jeu"]) == set(lecture.JEUX)
     seules = catalogue.repartir(variantes, 0.2, 0.2)
     assert seules.groupby("produit")["jeu"].nunique().max() > 1  # sans quoi le test ne dirait rien
 
@@ -533,74 +533,3 @@ def test_le_decodage_reduit_donne_presque_les_memes_pixels(photos, tmp_path):
     entiere = couleurs_carrees(tmp_path / "p.jpg", 180).astype(int)
     reduite = couleurs_carrees(tmp_path / "p.jpg", 180, cote_utile=180).astype(int)
     assert 0 < np.abs(entiere - reduite).mean() < 3
-
-
-# --- Les produits semblables ------------------------------------------------------------------
-
-
-@pytest.fixture
-def index():
-    vecteurs = np.random.default_rng(0).normal(size=(500, 16))
-    return voisins.Index(vecteurs, [f"a{i}" for i in range(500)])
-
-
-def test_les_voisins_sont_les_plus_grands_cosinus(index):
-    requetes = np.random.default_rng(1).normal(size=(23, 16))
-    rangs, cosinus = index.voisins(requetes, k=7)
-    tous = (requetes / np.linalg.norm(requetes, axis=1, keepdims=True)) @ index.vecteurs.T
-    attendus = np.argsort(-tous, axis=1)[:, :7]
-    assert np.array_equal(rangs, attendus)
-    assert cosinus == pytest.approx(np.take_along_axis(tous, attendus, axis=1), abs=1e-5)
-
-
-def test_une_image_est_sa_propre_voisine_quelle_que_soit_sa_longueur(index):
-    rangs, cosinus = index.voisins(7 * index.vecteurs[[3, 8]], k=1)
-    assert rangs.ravel().tolist() == [3, 8] and cosinus == pytest.approx(1, abs=1e-5)
-
-
-def test_l_index_est_ecrit_et_relu_sans_pickle(index, tmp_path):
-    npz, fiche = voisins.ecrire_index(index, tmp_path / "semblables", source="essai")
-    relu, contenu_fiche = voisins.lire_index(tmp_path / "semblables")
-    assert np.array_equal(relu.vecteurs, index.vecteurs)
-    assert relu.identifiants.tolist() == index.identifiants.tolist()
-    assert (contenu_fiche["dimension"], contenu_fiche["images"]) == (16, 500)
-    assert contenu_fiche["source"] == "essai"
-    requete = np.ones((1, 16))
-    assert np.array_equal(relu.voisins(requete)[0], index.voisins(requete)[0])
-
-
-@pytest.mark.parametrize("faute", ["absent", "tronqué", "autre", "pickle", "fiche"])
-def test_un_index_abime_ou_hostile_est_refuse(index, tmp_path, faute):
-    npz, fiche = voisins.ecrire_index(index, tmp_path / "i")
-    if faute == "absent":
-        npz.unlink()
-    elif faute == "tronqué":
-        npz.write_bytes(npz.read_bytes()[:1000])
-    elif faute == "autre":
-        np.savez(npz, vecteurs=np.eye(3), identifiants=np.array(["a", "b", "c"]))
-    elif faute == "fiche":
-        fiche.write_text("[]")
-    else:  # un fichier à la bonne empreinte, mais qui cache du code
-        import hashlib
-
-        np.savez(npz, vecteurs=np.array([{"a": 1}], dtype=object), identifiants=np.array(["a"]))
-        somme = hashlib.sha256(npz.read_bytes()).hexdigest()
-        fiche.write_text(json.dumps({"sha256": somme}))
-    with pytest.raises(DonneesInvalides, match="Remède"):
-        voisins.lire_index(tmp_path / "i")
-
-
-@pytest.mark.parametrize(
-    ("essai", "message"),
-    [
-        (lambda i: i.voisins(np.ones((1, 3))), "deux réseaux différents"),
-        (lambda i: i.voisins(np.ones((1, 16)), k=0), "de 1 à 500"),
-        (lambda i: i.voisins(np.ones((1, 16)), k=501), "de 1 à 500"),
-        (lambda i: i.voisins(np.full((1, 16), np.nan)), "infinie"),
-        (lambda i: voisins.Index(np.ones((3, 2)), ["a"]), "3 vecteurs pour 1"),
-        (lambda i: voisins.Index(np.ones((0, 2)), []), "au moins un"),
-    ],
-)
-def test_une_demande_impossible_a_un_message(index, essai, message):
-    with pytest.raises(ValueError, match=message):
-        essai(index)

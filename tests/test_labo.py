@@ -507,6 +507,13 @@ def test_labo_inconnu(depot):
         labo.trouver_labo("clasification")
 
 
+@pytest.mark.parametrize("arguments", [["ouvrir", "toto"], ["executer", "classification", "toto"]])
+def test_un_labo_inconnu_est_refuse_avant_l_installation(monkeypatch, arguments):
+    monkeypatch.setattr(labo, "preparer", lambda: pytest.fail("l'installation a commencé"))
+    with pytest.raises(labo.Probleme, match="« toto »"):
+        labo.obeir(arguments)
+
+
 def test_notebook_illisible(depot):
     (depot / "analyse_image" / "a.ipynb").write_text("{", encoding="utf-8")
     with pytest.raises(labo.Probleme, match="a.ipynb"):
@@ -623,7 +630,7 @@ def test_les_options_des_tests_vont_a_pytest():
 
 def test_sans_commande_on_ouvre_le_premier_labo():
     choix = labo.lire_arguments([])
-    assert (choix.commande, choix.labo) == ("ouvrir", "classification")
+    assert (choix.commande, choix.labo) == ("ouvrir", "convolution")
 
 
 def test_le_premier_echec_des_tests_est_rendu(monkeypatch):

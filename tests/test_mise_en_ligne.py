@@ -32,7 +32,7 @@ from outils.modele import (
 )
 from service import assembler
 from service.exporter import exporter_modele
-from service.reseau import ReseauExporte
+from service.reseau import ReseauExporte, preparer
 
 REFERENCE = RACINE / "modele" / "reference"
 PHOTO = RACINE / "images" / "baskets.jpg"
@@ -82,7 +82,7 @@ def test_un_fichier_keras_ou_h5_en_couleurs_s_exporte(tmp_path, suffixe):
     reseau = keras.models.load_model(tmp_path / f"mon_modele{suffixe}", compile=False)
     exporter_modele(reseau, tmp_path / "en_ligne", TROIS, ENTREE_COULEUR)
     exporte = ReseauExporte.lire(tmp_path / "en_ligne")
-    prete = preparation.preparer(PHOTO, exporte.entree)
+    prete = preparer(PHOTO, exporte.entree)
     assert prete.entree.shape == (1, 64, 64, 3)
     ecart = exporte.probabilites(prete.entree) - reseau(prete.entree, training=False).numpy()[0]
     assert np.abs(ecart).max() < 1e-4
@@ -93,19 +93,16 @@ def test_un_reseau_a_logits_et_a_pixels_entiers_rend_des_probabilites(tmp_path):
     reseau = couleurs(None, 1 / 255)
     exporter_modele(reseau, tmp_path, TROIS, contrat)
     exporte = ReseauExporte.lire(tmp_path)
-    prete = preparation.preparer(PHOTO, exporte.entree)
+    prete = preparer(PHOTO, exporte.entree)
     assert prete.entree.max() > 100
     attendues = keras.ops.softmax(reseau(prete.entree, training=False)).numpy()[0]
     assert np.abs(exporte.probabilites(prete.entree) - attendues).max() < 1e-4
 
 
-def test_une_fiche_d_avant_le_champ_maximum_se_lit_encore():
-    ancienne = {"valeurs": "float32 de 0 à 255", "preparation": "preparer_couleur"}
-    assert preparation.maximum(ancienne) == 255
-    assert preparation.maximum(ancienne | {"valeurs": "float32 de 0 à 1"}) == 1
-    assert preparation.maximum(ENTREE_GRISE) == preparation.maximum(ENTREE_COULEUR) == 1
-    prete = preparation.preparer(PHOTO, ancienne | {"forme": [32, 32, 3]})
-    assert prete.entree.max() > 100
+def test_le_blanc_vaut_1_dans_une_fiche_d_avant_le_champ_maximum():
+    ancienne = {"forme": [32, 32, 3], "preparation": "preparer_couleur"}
+    assert preparer(PHOTO, ancienne).entree.max() <= 1
+    assert preparer(PHOTO, ancienne | {"maximum": 255}).entree.max() > 100
 
 
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16", "bfloat16"])
@@ -174,18 +171,18 @@ def test_un_dossier_sans_export_dit_quoi_faire(tmp_path):
 def test_le_contrat_designe_la_preparation_des_labos():
     gris, couleur = ENTREE_GRISE | {"forme": [28, 28, 1]}, ENTREE_COULEUR | {"forme": [48, 48, 3]}
     analyse = preparation.analyser_photo(PHOTO)
-    prete = preparation.preparer(PHOTO, gris)
+    prete = preparer(PHOTO, gris)
     assert np.array_equal(prete.entree, analyse.entree)
     assert prete.avertissements == analyse.avertissements
     attendue = preparation.preparer_couleur(PHOTO, 48)
-    assert np.array_equal(preparation.preparer(PHOTO, couleur).entree, attendue)
+    assert np.array_equal(preparer(PHOTO, couleur).entree, attendue)
 
 
 def test_la_recette_de_l_enonce_est_la_meme_sur_une_photo_ordinaire():
     contrat = ENTREE_GRISE | {"forme": [28, 28, 1], "preparation": "load_and_preprocess_image"}
     droite = RACINE / "images" / "pantalon.jpg"  # sans EXIF : l'énoncé n'en tient pas compte
     attendue = preparation.load_and_preprocess_image(droite)
-    assert np.array_equal(preparation.preparer(droite, contrat).entree, attendue)
+    assert np.array_equal(preparer(droite, contrat).entree, attendue)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +198,7 @@ def test_la_recette_de_l_enonce_est_la_meme_sur_une_photo_ordinaire():
 def test_un_contrat_intenable_est_refuse(changement):
     contrat = ENTREE_GRISE | {"forme": [28, 28, 1]} | changement
     with pytest.raises(ValueError, match="aucune préparation"):
-        preparation.preparer(PHOTO, contrat)
+        preparer(PHOTO, contrat)
 
 
 def test_une_photo_grise_a_16_bits_garde_ses_gris():

@@ -193,25 +193,18 @@ def test_un_json_avec_indicateur_d_encodage_se_relit(dossier, reseau):
     assert charger_modele(dossier).count_params() == reseau.count_params()
 
 
-def test_un_modele_en_un_seul_fichier_se_recharge_meme_ecrit_par_un_keras_plus_recent(
-    reseau, tmp_path
-):
+def test_un_modele_en_un_seul_fichier_se_recharge_aussi_dans_un_keras_plus_ancien(reseau, tmp_path):
+    import keras
+
     sauvegarder_modele(reseau, tmp_path, CLASSES, complet="tout")
     image = np.ones((1, 28, 28, 1), "float32")
     with zipfile.ZipFile(tmp_path / "tout.keras") as archive:
         contenus = {nom: archive.read(nom) for nom in archive.namelist()}
     assert b"input_axes" not in contenus["config.json"]  # lisible tel quel par Keras 3.13
-    recent = contenus["config.json"].replace(b'"filters"', b'"renorm": false, "filters"')
-    with zipfile.ZipFile(tmp_path / "recent.keras", "w") as archive:
-        for nom, octets in (contenus | {"config.json": recent}).items():
-            archive.writestr(nom, octets)
     with h5py.File(tmp_path / "tout.h5") as h5:
         assert "input_axes" not in h5.attrs["model_config"]
-    for nom in ("tout.keras", "recent.keras"):
-        relu = charger_modele(tmp_path / nom)
-        assert np.allclose(relu(image), reseau(image), atol=1e-6), nom
-    with pytest.raises(ModeleInvalide, match="Il manque absent.keras"):
-        charger_modele(tmp_path / "absent.keras")
+    relu = keras.models.load_model(tmp_path / "tout.keras", compile=False)
+    assert np.allclose(relu(image), reseau(image), atol=1e-6)
 
 
 def test_le_modele_des_cellules_de_l_enonce_est_trouve(dossier, tmp_path_factory):

@@ -17,7 +17,7 @@ from outils import preparation
 from outils.fichiers import RACINE, Refus, dossier_datas
 from outils.modele import ModeleInvalide
 from publication.page import publier as publication
-from service.reseau import ReseauExporte
+from service.reseau import ReseauExporte, preparer
 
 REFERENCE = RACINE / "modele" / "reference"
 PANTALON = RACINE / "images" / "pantalon.jpg"
@@ -125,7 +125,7 @@ def onglet(navigateur, serveur):
 def test_memes_reponses_qu_en_python(onglet):
     reseau = ReseauExporte.lire(REFERENCE)
     contrat = {**reseau.entree, "preparation": "load_and_preprocess_image"}
-    python = [reseau.probabilites(preparation.preparer(photo, contrat).entree) for photo in PHOTOS]
+    python = [reseau.probabilites(preparer(photo, contrat).entree) for photo in PHOTOS]
     javascript = onglet.evaluate(
         """async (n) => {
           const { classer } = await import("./page.js");

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from outils import inconnus, jeux, preparation
+from mesures import inconnus
+from outils import jeux, preparation
 from outils.fichiers import RACINE
 from outils.visage import trouver_visage
 

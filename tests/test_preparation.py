@@ -12,13 +12,8 @@ from PIL import Image, ImageDraw, features
 
 from outils import jeux, photos, preparation
 from outils.fichiers import RACINE
-from outils.preparation import (
-    PhotoDouteuse,
-    PhotoIllisible,
-    analyser_photo,
-    avertir_du_doute,
-    preparer_photo,
-)
+from outils.photos import PhotoIllisible
+from outils.preparation import PhotoDouteuse, analyser_photo, avertir_du_doute, preparer_photo
 
 # --- Un vêtement dessiné, sur n'importe quel fond ------------------------------------------------------
 

@@ -186,6 +186,40 @@ def reprendre(reseau, chemin):
     return [float(perte) for perte in pertes]
 
 
+def suivre(reseau, pertes, reprise):
+    """Callback qui note, à chaque époque, l'erreur dans `pertes`, et ses `durees` et son `cpu`, en secondes.
+
+    `reprise` : le point de reprise qu'il écrit, ou None (un autre ouvrier le fait).
+    """
+    import keras
+
+    class Suivi(keras.callbacks.Callback):
+        durees, cpu = [], []  # une seule instance : celle qui est rendue
+
+        def on_epoch_begin(self, epoque, logs=None):
+            self.depart, self.depart_cpu = time.perf_counter(), time.process_time()
+
+        def on_epoch_end(self, epoque, logs=None):
+            self.durees.append(time.perf_counter() - self.depart)
+            self.cpu.append(time.process_time() - self.depart_cpu)
+            pertes.append(logs["loss"])
+            if reprise:
+                with ecriture_atomique(reprise) as provisoire:
+                    np.savez(provisoire, **etat(reseau), **{PERTES: pertes})
+                epoques = self.params["epochs"]
+                print(f"époque {epoque + 1}/{epoques} · erreur {logs['loss']:.4f}", flush=True)
+
+    return Suivi()
+
+
+def ecrire_resultat(reseau, bilan, sortie):
+    """Écrit dans `sortie` les poids du réseau et le bilan (dict)."""
+    with ecriture_atomique(sortie / POIDS) as provisoire:
+        reseau.save_weights(provisoire, overwrite=True)
+    with ecriture_atomique(sortie / BILAN) as provisoire:
+        provisoire.write_text(json.dumps(bilan, indent=1) + "\n", encoding="utf-8")
+
+
 def entrainer(choix):
     """Entraîne, ou continue depuis le point de reprise ; l'ouvrier 0 écrit le résultat."""
     debut = time.perf_counter()
@@ -214,30 +248,14 @@ def entrainer(choix):
     pertes = reprendre(reseau, sortie / REPRISE)
     faites = int(reseau.optimizer.iterations) // pas
 
-    durees, cpu = [], []
-
-    class Suivi(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoque, logs=None):
-            self.depart, self.depart_cpu = time.perf_counter(), time.process_time()
-
-        def on_epoch_end(self, epoque, logs=None):
-            durees.append(time.perf_counter() - self.depart)
-            cpu.append(time.process_time() - self.depart_cpu)
-            pertes.append(logs["loss"])
-            if rang == 0:
-                with ecriture_atomique(sortie / REPRISE) as provisoire:
-                    np.savez(provisoire, **etat(reseau), **{PERTES: pertes})
-                print(
-                    f"époque {epoque + 1}/{choix.epoques} · erreur {logs['loss']:.4f}", flush=True
-                )
-
+    suivi = suivre(reseau, pertes, sortie / REPRISE if rang == 0 else None)
     if faites < choix.epoques:
         reseau.fit(
             lots(choix, etiquettes, rang, faites),
             initial_epoch=faites,
             epochs=choix.epoques,
             steps_per_epoch=pas,
-            callbacks=[Suivi()],
+            callbacks=[suivi],
             shuffle=False,
             verbose=0,
         )
@@ -251,8 +269,8 @@ def entrainer(choix):
         "lot": choix.lot,
         "parametres": reseau.count_params(),
         "pertes": pertes,  # de toutes les époques ; les durées, de celles d'après la reprise
-        "secondes_par_epoque": durees,
-        "secondes_cpu_par_epoque": cpu,  # de cet ouvrier, tous ses fils ensemble
+        "secondes_par_epoque": suivi.durees,
+        "secondes_cpu_par_epoque": suivi.cpu,  # de cet ouvrier, tous ses fils ensemble
         "secondes": time.perf_counter() - debut,
     }
     poids = reseau.get_weights()
@@ -260,10 +278,7 @@ def entrainer(choix):
     if rang == 0:
         seul = creer_reseau(cote, len(classes))  # sans l'optimiseur : trois fois plus léger
         seul.set_weights(poids)
-        with ecriture_atomique(sortie / POIDS) as provisoire:
-            seul.save_weights(provisoire, overwrite=True)
-        with ecriture_atomique(sortie / BILAN) as provisoire:
-            provisoire.write_text(json.dumps(bilan, indent=1) + "\n", encoding="utf-8")
+        ecrire_resultat(seul, bilan, sortie)
 
 
 def analyseur():

@@ -26,6 +26,16 @@ def ouvriers_locaux(n):
     return ProcessPoolExecutor(n, multiprocessing.get_context("spawn"))
 
 
+def fusionner_rares(manifeste, minimum=None):
+    """Rend le manifeste où les classes de moins de `minimum` photos ont pris le nom « Accessories ».
+
+    Par défaut, 200, ou un vingtième des photos d'un petit catalogue.
+    """
+    minimum = minimum or min(200, len(manifeste) // 20)
+    effectifs = manifeste.groupby("classe")["classe"].transform("size")
+    return manifeste.assign(classe=manifeste["classe"].mask(effectifs < minimum, "Accessories"))
+
+
 def preparer(dossier, sortie, executer=None, cote=28, par_fragment=500):
     """Écrit `photos.csv` et `cache/` dans `sortie` ; rend (manifeste, bilan du cache).
 
@@ -33,7 +43,7 @@ def preparer(dossier, sortie, executer=None, cote=28, par_fragment=500):
     """
     manifeste, _ = hm.manifeste_hm(dossier)
     # Les couleurs d'un même modèle vont du même côté.
-    manifeste = catalogue.repartir(hm.fusionner_rares(manifeste), groupe="produit")
+    manifeste = catalogue.repartir(fusionner_rares(manifeste), groupe="produit")
     with ecriture_atomique(Path(sortie) / "photos.csv") as provisoire:
         manifeste.to_csv(provisoire, index=False, lineterminator="\n")
     bilan = cache.ecrire_cache(

@@ -1,9 +1,7 @@
 """Un cache de photos prêtes à lire : réduites une fois pour toutes, rangées dans quelques gros fichiers.
 
-Décoder une photo de deux millions de pixels pour n'en garder que 180×180, à chaque époque, c'est là que
-passe le temps. `ecrire_cache` le fait une fois : un dossier de fragments `.npy`, les photos décodées en octets,
-et à côté de chacun la liste de ses photos. Lire, c'est copier des octets, dans n'importe quel ordre. Les classes
-n'y sont pas : le manifeste décide, à la lecture, ce qui est lu et sous quelle étiquette.
+Des fragments `.npy` de photos décodées, et à côté de chacun leur liste. Les classes n'y sont pas : le manifeste
+décide, à la lecture, ce qui est lu et sous quelle étiquette.
 """
 
 import hashlib
@@ -111,9 +109,8 @@ def ecrire_cache(manifeste, dossier, cote=180, par_fragment=1_000, executer=None
     """Écrit dans `dossier` le cache des photos du manifeste (colonnes `id`, uniques, et `chemin`) ; rend son bilan.
 
     Bilan (dict) : `photos` écrites, `illisibles` (liste de [id, raison], sautées), `octets`, `fragments`,
-    `repris` (fragments trouvés déjà faits). Le résultat ne dépend ni de l'ordre du manifeste ni des
-    interruptions : même tuée, l'écriture reprend au premier fragment manquant. Si un autre noyau écrit ce
-    cache, on l'attend ; un cache complet n'est pas touché (un dossier en lecture seule suffit).
+    `repris` (fragments trouvés déjà faits : même tuée, l'écriture reprend au premier qui manque). Si un autre
+    noyau écrit ce cache, on l'attend ; complet, il n'est pas touché (un dossier en lecture seule suffit).
     `executer(fonction, *listes)`, de la forme de `map`, confie les fragments à plusieurs ouvriers (labo 8).
     Lève `ValueError` si un `id` est en double, `DonneesInvalides` si `dossier` contient un autre cache.
     """
@@ -198,10 +195,9 @@ def trouver(dossier, etiquettes):
 def lire_cache(dossier, etiquettes, melanger=False, graine=13, lot=None):
     """Flux `tf.data` de (photo uint8 (cote, cote, 3), étiquette), ou de lots de `lot` photos.
 
-    `etiquettes` : {identifiant: numéro} des photos à lire, dans cet ordre ou, avec `melanger`, dans un ordre qui
-    change à chaque époque. Les photos illisibles sont sautées.
-    Lève `DonneesInvalides` si le cache est absent ou inachevé, `ValueError` s'il n'y a rien à lire, `KeyError` si
-    un identifiant n'est pas de ce cache.
+    `etiquettes` : {identifiant: numéro}, lues dans cet ordre ou, avec `melanger`, dans un autre à chaque époque ;
+    illisibles sautées. Lève `DonneesInvalides` si le cache est absent ou inachevé, `ValueError` s'il n'y a rien à
+    lire, `KeyError` si un identifiant n'est pas de ce cache.
     """
     import tensorflow as tf
 
@@ -224,10 +220,7 @@ def lire_cache(dossier, etiquettes, melanger=False, graine=13, lot=None):
 
 
 def charger_cache(dossier, identifiants):
-    """Rend les photos de ces identifiants, dans cet ordre : uint8 (n, cote, cote, 3).
-
-    Lève `KeyError` si l'une n'est pas dans le cache : illisible, ou absente du manifeste qui l'a fait.
-    """
+    """Les photos de ces identifiants, dans cet ordre : uint8 (n, cote, cote, 3) ; `KeyError` s'il en manque une."""
     fragments, places = ouvrir(dossier)
     identifiants = [str(identifiant) for identifiant in identifiants]
     if absents := [i for i in identifiants if not isinstance(places.get(i), tuple)]:

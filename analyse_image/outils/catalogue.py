@@ -1,13 +1,8 @@
 """Un catalogue de produits : de ses fiches et de ses photos au manifeste, sans rien déplacer.
 
-Un **manifeste** est un tableau pandas, une ligne par photo :
-
-- `chemin` : chemin de la photo ; `id` : identifiant du produit (texte) ;
-- `classe` : « bottomwear », « shoes » ou « topwear » ; `article` : le type précis (« Jeans », « skirt ») ;
-- `jeu` : « train », « validation » ou « test », vide tant que `repartir` n'a rien décidé.
-
-Préparer des données, c'est choisir des lignes de ce tableau ; les fichiers restent où ils sont. Ce qui ne
-donne pas de ligne est compté : les **anomalies** sont un tableau (`chemin`, `motif`, `détail`).
+Un **manifeste** est un tableau pandas, une ligne par photo : `chemin` ; `id`, celui du produit (texte) ; `classe` ;
+`article`, le type précis (« Jeans », « skirt ») ; `jeu` (« train », « validation » ou « test »), vide avant
+`repartir`. Ce qui ne donne pas de ligne est compté : les **anomalies**, un tableau (`chemin`, `motif`, `détail`).
 """
 
 import json
@@ -27,17 +22,7 @@ from outils.fichiers import (
     nom_court,
     refuser_fichier,
 )
-from outils.lecture import (  # noqa: F401 : les labos appellent d'ici ce qui porte sur les photos
-    EXTENSIONS,
-    JEUX,
-    PARASITE,
-    checkFileIsGood,
-    ecrire_arborescence,
-    empreintes,
-    etat_photo,
-    lire_images,
-    parasites,
-)
+from outils.lecture import EXTENSIONS, parasites
 from outils.tableaux import annoncer_autre_forme, lire_entete, trouver_csv
 
 CLASSES = ("bottomwear", "shoes", "topwear")
@@ -173,24 +158,6 @@ def manifeste_csv(dossier):
     return non_vide(*etablir(dossier, produits, produits.get), dossier, PLAN)
 
 
-def manifeste_dossiers(dossier, classes):
-    """Rend (manifeste, anomalies) d'un dossier `<jeu>/<article>/<photo>` ; `classes` : article → classe.
-
-    Les jeux « validation » et « test » deviennent le test, laissé tel que publié ; l'apprentissage
-    (« train », « apprentissage ») attend `repartir`. Lève `DonneesInvalides` s'il ne reste aucune photo.
-    """
-    lignes, anomalies = [], parasites(dossier)
-    for jeu, split in JEUX_PUBLIES.items():
-        for chemin in fichiers_sous(Path(dossier) / jeu):
-            article = chemin.parent.name
-            if article in classes:
-                lignes.append((str(chemin), chemin.stem, classes[article], article, split))
-            else:
-                anomalies.append((str(chemin), "dossier inconnu", article))
-    attendu = f"train/<article>/<photo>, l'article étant {', '.join(classes)}"
-    return non_vide(tableau(lignes), tableau(anomalies, ANOMALIES), dossier, attendu)
-
-
 def manifeste_classes(dossier, classes):
     """Rend le manifeste d'un dossier `<article>/<photo>` ; `jeu` est vide.
 
@@ -256,9 +223,14 @@ def obtenir_catalogue(en_ligne=True, n=None, dans=None):
 def obtenir_vetements(en_ligne=True):
     """Rend (manifeste, source) des photos de vêtements, `classe` étant l'article : dix classes.
 
-    Déjà là ou, si `en_ligne`, téléchargées ; sinon des dessins. La source est affichée.
+    Déjà là ou, si `en_ligne`, téléchargées ; sinon des dessins. La source est affichée. Les jeux publiés
+    « validation » et « test » deviennent le test ; l'apprentissage attend `repartir`.
     """
     dossier, source = jeux.obtenir("vetements", en_ligne)
-    return manifeste_dossiers(dossier, {article: article for article in dessins.ARTICLES})[
-        0
-    ], source
+    photos = ((*chemin.parts[-3:-1], chemin) for chemin in fichiers_sous(dossier))
+    manifeste = tableau(
+        (str(chemin), chemin.stem, article, article, JEUX_PUBLIES[jeu])
+        for jeu, article, chemin in photos
+        if jeu in JEUX_PUBLIES and article in dessins.ARTICLES
+    )
+    return non_vide(manifeste, (), dossier, "train/<article>/<photo>")[0], source

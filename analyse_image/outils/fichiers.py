@@ -206,8 +206,8 @@ def _occupe(dossier):
 def dossier_atomique(dossier):
     """Donne un dossier provisoire voisin de `dossier`, renommé à la fin si tout s'est bien passé.
 
-    `dossier` n'existe pas, ou est vide ; il n'apparaît que complet. Si un autre programme l'a rempli
-    entre-temps, c'est le sien qui reste. Lève `FileExistsError` s'il a déjà un contenu au départ.
+    `dossier` n'existe pas, ou est vide (sinon, `FileExistsError`) ; il n'apparaît que complet. Si un autre programme
+    l'a rempli entre-temps, c'est le sien qui reste.
     """
     dossier = Path(dossier)
     if _occupe(dossier):
@@ -308,9 +308,8 @@ def _essayer(adresse, partie, somme, delai):
 def telecharger(adresses, chemin, somme=None, delai=10):
     """Télécharge `chemin` d'une des `adresses`, essayées dans l'ordre, avec une barre ; rend `chemin`.
 
-    Déjà là et conforme à `somme` (« sha256:… » ou « md5:… »), il n'est pas redemandé ; interrompu, il laisse
-    `<nom>.partie`, que l'appel suivant complète. `delai` : secondes sans réponse avant de renoncer.
-    Lève `ConnectionError` avec la raison de chaque échec, `OSError` si l'on ne peut pas écrire.
+    Conforme à `somme` (« sha256:… », « md5:… »), il n'est pas redemandé ; interrompu, l'appel suivant le complète.
+    `delai` : secondes sans réponse avant de renoncer. Lève `ConnectionError` avec les raisons, ou `OSError`.
     """
     import pooch
 

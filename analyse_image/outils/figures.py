@@ -1,7 +1,4 @@
-"""Ce qu'un labo montre : grilles d'images, courbes, matrices de confusion, convolutions, probabilités.
-
-Toutes passent par `montrer`, qui sert aussi aux figures des labos.
-"""
+"""Ce qu'un labo montre : images, courbes, confusions, convolutions, probabilités ; tout passe par `montrer`."""
 
 import textwrap
 import warnings
@@ -233,11 +230,11 @@ def afficher_courbes(historiques, titre=""):
     options = {"x": "époque", "style": "jeu", "style_order": ["validation", "apprentissage"]}
     options["hue"] = "réseau" if len(historiques) > 1 else None
     options["markers"] = epoques <= 3  # un trait d'une seule époque ne se verrait pas
-    figure, axes = plt.subplots(1, 2, figsize=(10, 3.4))
+    figure, axes = plt.subplots(1, 2, figsize=(11, 3.4))
     noms = {"loss": "Erreur (entropie croisée) – plus bas = mieux"}
     noms["accuracy"] = "Précision – plus haut = mieux"
     for axe, (mesure, nom) in zip(axes, noms.items(), strict=True):
-        sns.lineplot(table, y=mesure, **options, errorbar=None, legend=mesure == "loss", ax=axe)
+        sns.lineplot(table, y=mesure, **options, errorbar=None, legend=mesure == "accuracy", ax=axe)
         axe.set(title=nom, ylabel="", xlim=(0.5, epoques + 0.5))
         axe.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     fin = table.loc[table["époque"] > max(1, epoques // 5), "loss"]
@@ -245,7 +242,7 @@ def afficher_courbes(historiques, titre=""):
     if epoques > 3 and maximum > fin.max() + 15 * marge > 0:
         axes[0].set_ylim(max(0, fin.min() - marge), fin.max() + marge)
         axes[0].set_xlabel(f"époque (au début, jusqu'à {maximum:.2g} : hors du cadre)")
-    axes[0].legend()
+    axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))  # à côté des courbes
     figure.suptitle(titre)
     fins = table.groupby(["réseau", "jeu"], sort=False)["loss"].last()
     fins = ", ".join(f"{' '.join(nom).strip()} {erreur:.3g}" for nom, erreur in fins.items())
@@ -253,10 +250,7 @@ def afficher_courbes(historiques, titre=""):
 
 
 def afficher_confusion(y_vrai, y_predit, classes, normaliser=False):
-    """Matrice de confusion : une ligne par vraie classe, une colonne par classe prédite.
-
-    Effectifs ; avec `normaliser`, parts de chaque ligne, en pour cent.
-    """
+    """Matrice de confusion, une ligne par vraie classe : effectifs ou, avec `normaliser`, parts de la ligne (%)."""
     n = len(classes)
     matrice = np.zeros((n, n), dtype=int)
     np.add.at(matrice, (np.asarray(y_vrai, dtype=int), np.asarray(y_predit, dtype=int)), 1)
@@ -336,31 +330,6 @@ def afficher_fenetres(image, filtre, resultat):
         poids = "bold" if somme == np.max(resultat) else "normal"
         axe.set_title(f"n° {rang} : somme {somme:g}", fontsize=10, fontweight=poids)
     montrer(f"Les positions du filtre sur l'image ; leurs sommes : {np.ravel(resultat).tolist()}.")
-
-
-def explorer_fenetres(image, filtre, resultat):
-    """Montre la fenêtre du maximum, puis un curseur pour voir les autres, si ipywidgets est là."""
-
-    def voir(numero):
-        place = (ligne, colonne) = divmod(numero - 1, np.shape(resultat)[1])
-        hauteur, largeur = np.shape(filtre)
-        produits = image[ligne : ligne + hauteur, colonne : colonne + largeur] * filtre
-        fenetre, carte = f"fenêtre n° {numero}", "carte de caractéristiques"
-        etapes = {
-            fenetre: image,
-            "× filtre": filtre,
-            f"= produits, somme {produits.sum():g}": produits,
-        }
-        cadres = {fenetre: (*place, hauteur, largeur), carte: (*place, 1, 1)}
-        afficher_matrices(etapes | {carte: resultat}, cadres)
-
-    depart = int(np.argmax(resultat)) + 1
-    voir(depart)
-    if ipywidgets is None:
-        print("ipywidgets n'est pas installé : la figure reste fixe.")
-        return
-    curseur = ipywidgets.IntSlider(1, min=1, max=np.size(resultat), description="fenêtre n°")
-    ipywidgets.interact(voir, numero=curseur)
 
 
 def afficher_etapes(etapes):

@@ -1,8 +1,7 @@
 """Le catalogue H&M (Kaggle) : de `articles.csv` et de ses photos au manifeste, sans rien copier.
 
-Le manifeste est celui d'`outils.catalogue` (chemin, id, classe, article, jeu), plus `produit`, le modèle :
-les couleurs d'un même vêtement ont les mêmes sept premiers chiffres. Fusionner des classes ou en réduire
-l'effectif, c'est changer ou choisir des lignes ; aucun fichier ne bouge.
+Le manifeste est celui d'`outils.catalogue`, plus `produit`, le modèle : les couleurs d'un même vêtement ont les
+mêmes sept premiers chiffres.
 """
 
 import json
@@ -16,13 +15,12 @@ import pandas as pd
 from outils import dessins, jeux
 from outils.catalogue import ANOMALIES, COLONNES, non_vide, tableau
 from outils.fichiers import dossiers_datas, est_parasite, refuser_fichier
-from outils.lecture import EXTENSIONS, mesurer_photos, parasites  # noqa: F401
+from outils.lecture import EXTENSIONS, parasites
 from outils.tableaux import annoncer_autre_forme, lire_entete, trouver_csv, verifier_colonnes
 
 CONCOURS = "h-and-m-personalized-fashion-recommendations"
 
 PLAN = "articles.csv, et images/010/0108775015.jpg, …"
-FUSION = "Accessories"  # le nom que prennent les classes fusionnées
 COLONNES_UTILES = ["article_id", "product_code", "product_type_name", "product_group_name"]
 
 
@@ -89,10 +87,7 @@ def lister_photos(dossier, dans=None):
 
 
 def joindre(articles, photos, dossier=""):
-    """Rend (manifeste, anomalies) : une ligne par article qui a une photo.
-
-    `photos` : ensemble de chemins relatifs à `dossier`.
-    """
+    """Rend (manifeste, anomalies), une ligne par article qui a sa photo ; `photos` : chemins relatifs à `dossier`."""
     sans_suffixe = {os.path.splitext(photo)[0]: photo for photo in sorted(photos)}  # .JPG, .jpeg…
     lignes, anomalies, prises = [], [], set()
     for numero, modele, genre, classe in articles[COLONNES_UTILES].to_numpy():
@@ -116,33 +111,15 @@ def joindre(articles, photos, dossier=""):
     return manifeste, tableau(anomalies, ANOMALIES)
 
 
-def completer(manifeste, anomalies, dossier):
-    """Rend (manifeste, anomalies), avec les fichiers du système ; lève `DonneesInvalides` s'il ne reste rien."""
-    restes = tableau(parasites(Path(dossier) / "images"), ANOMALIES)
-    anomalies = pd.concat([anomalies, restes], ignore_index=True)
-    return non_vide(manifeste, anomalies, dossier, PLAN)
-
-
 def manifeste_hm(dossier):
     """Rend (manifeste, anomalies) du catalogue rangé dans `dossier`, sans ouvrir une photo.
 
     Lève `DonneesInvalides` s'il ne peut pas être lu, ou si aucun article n'a sa photo.
     """
-    jointure = joindre(lire_articles(dossier), lister_photos(dossier), str(dossier))
-    return completer(*jointure, dossier)
-
-
-# --- Fusionner ------------------------------------------------------------------------------------
-
-
-def fusionner_rares(manifeste, minimum=None):
-    """Rend le manifeste où les classes de moins de `minimum` photos ont pris le nom « Accessories ».
-
-    Par défaut, 200, ou un vingtième des photos d'un petit catalogue.
-    """
-    minimum = minimum or min(200, len(manifeste) // 20)
-    effectifs = manifeste.groupby("classe")["classe"].transform("size")
-    return manifeste.assign(classe=manifeste["classe"].mask(effectifs < minimum, FUSION))
+    manifeste, anomalies = joindre(lire_articles(dossier), lister_photos(dossier), str(dossier))
+    restes = tableau(parasites(Path(dossier) / "images"), ANOMALIES)
+    anomalies = pd.concat([anomalies, restes], ignore_index=True)
+    return non_vide(manifeste, anomalies, dossier, PLAN)
 
 
 # --- Où sont les données --------------------------------------------------------------------------

@@ -48,7 +48,6 @@ class Jeu:
     """Un jeu de photos : où il est, d'où il vient, comment reconnaître ses fichiers."""
 
     source: str  # ce que les labos affichent
-    licence: str
     remede: str  # comment l'avoir : où le prendre, où le poser
     places: tuple[str, ...]  # motifs des dossiers de `datas/` où il peut être
     reperes: tuple[tuple[str, ...], ...]  # l'un de ces groupes de fichiers ou de dossiers y est
@@ -69,7 +68,6 @@ JEUX = {
         # Khosla, Jayadevaprakash, Yao et Fei-Fei, « Novel Dataset for Fine-Grained Image Categorization »,
         # CVPR 2011. Ces photos viennent d'ImageNet ; trois des 120 races suffisent.
         source="Stanford Dogs",
-        licence="usage de recherche",
         remede="connectez-vous à Internet et relancez, hors du mode rapide, ou posez dans « datas/ » "
         "images.tar (757 Mo), pris sur la page de Stanford Dogs",
         places=("stanford-dogs", "chiens", "stanford-dogs*", "Images", "*/Images", "*/*/Images"),
@@ -91,7 +89,6 @@ JEUX = {
     ),
     "vetements": Jeu(
         source="clothing-dataset-small (CC0)",
-        licence="CC0",
         remede="connectez-vous à Internet et relancez, hors du mode rapide, ou posez dans « datas/ » "
         f"l'archive zip de github.com/alexeygrigorev/{_VETEMENTS}",
         places=(_VETEMENTS, "vetements", f"{_VETEMENTS}*", f"{_VETEMENTS}*/{_VETEMENTS}*"),
@@ -109,14 +106,12 @@ JEUX = {
     ),
     "catalogue": Jeu(
         source="Fashion Product Images (Kaggle)",
-        licence="licence MIT, selon sa page",
         remede="décompressez dans « datas/ » le jeu de Kaggle, en entier (il faut un compte)",
         places=(".", "*", "*/*"),
         reperes=(("images", "styles"), ("images", "styles.csv")),
     ),
     "hm": Jeu(
         source="H&M (Kaggle)",
-        licence="règles du concours",
         remede="posez dans « datas/ » articles.csv et images/ du concours (il faut un compte Kaggle)",
         places=(".", "*", "*/*"),
         reperes=(("articles.csv", "images"),),
@@ -170,11 +165,10 @@ def _membres(archive):
 
 
 def extraire(archive, destination, jeu):
-    """Extrait d'une archive (zip, tar, tar.gz) les photos de `jeu`, dans `destination`, qui n'existe pas.
+    """Extrait d'une archive les photos de `jeu`, dans `destination`, qui n'existe pas ; rend leurs comptes par dossier.
 
     Rien d'autre n'est écrit : ni lien, ni fichier spécial, ni chemin choisi par l'archive, ni plus de
-    `jeu.octets_max` octets ; le dossier n'apparaît que complet. Rend les photos par dossier (dict).
-    Lève `DonneesInvalides`, qui nomme l'archive, si elle est abîmée, démesurée, ou n'est pas la bonne.
+    `jeu.octets_max` octets. Lève `DonneesInvalides` si elle est abîmée, démesurée, ou n'est pas la bonne.
     """
     archive, motif = Path(archive), re.compile(jeu.membre)
     comptes, reste = Counter(), jeu.octets_max
@@ -255,9 +249,8 @@ def _preparer(nom, en_ligne):
 def obtenir(nom, en_ligne=True):
     """Rend (dossier, source) du jeu `nom` (une clé de `JEUX`), et affiche sur quelles données on travaille.
 
-    Dans l'ordre : le jeu déjà dans les données, une archive posée à côté, le téléchargement (si `en_ligne`),
-    sinon un jumeau dessiné, annoncé à l'écran. Lève `DonneesInvalides` si ce qui est posé est abîmé, `OSError` si
-    l'on ne peut pas écrire.
+    Dans l'ordre : déjà dans les données, une archive posée à côté, le téléchargement (si `en_ligne`), sinon un jumeau
+    dessiné, annoncé. Lève `DonneesInvalides` si ce qui est posé est abîmé, `OSError` si l'on ne peut pas écrire.
     """
     jeu, dossier = JEUX[nom], trouver(nom)
     if dossier is None:
@@ -286,8 +279,7 @@ def photos_vetements(dossier, n=None):
 def arranger(forme, ecrire, en_ligne=True, n=None, dans=None):
     """Rend (dossier, source) des photos de vêtements rangées comme un autre jeu, sans les copier.
 
-    `ecrire(photos, dossier)` écrit cette `forme` dans un dossier neuf, à côté des données ou dans `dans` ;
-    `photos` : ce que rend `photos_vetements`. Déjà écrit, il sert tel quel.
+    `ecrire(photos_vetements, dossier)` écrit cette `forme` à côté des données ou dans `dans` ; déjà là, elle sert.
     """
     vetements, source = obtenir("vetements", en_ligne)
     debut = "jumeau_en_" if source == JEUX["vetements"].dessins else RANGES

@@ -19,26 +19,21 @@ def _sans_ajouts(config):
 def json_pour_keras_anterieur(texte):
     """JSON d'un réseau → le même, lisible aussi par un Keras plus ancien (dès 3.13) ; sans TensorFlow.
 
-    Les réglages récents restés à leur valeur par défaut sont ôtés ; les autres, jamais. Un indicateur
-    d'encodage (BOM) en tête est admis. Lève `ValueError` si le texte n'est pas du JSON.
+    Les réglages récents restés à leur valeur par défaut sont ôtés ; les autres, jamais. Lève `ValueError`.
     """
     config = json.loads(texte.removeprefix("\ufeff"), object_hook=_sans_ajouts)
     return json.dumps(config, indent=1, ensure_ascii=False)
 
 
 def lire_json(fichier):
-    """Architecture (dict) que porte un fichier `.json` ou `.keras`, et version de Keras (ou « ? »)."""
-    if fichier.suffix == ".keras":
-        with zipfile.ZipFile(fichier) as archive:
-            texte, infos = (archive.read(n).decode() for n in ("config.json", "metadata.json"))
-    else:
-        texte = infos = fichier.read_text(encoding="utf-8-sig")
-    config, infos = json.loads(json_pour_keras_anterieur(texte)), json.loads(infos)
+    """Architecture (dict) que porte un fichier `.json`, et version de Keras (ou « ? »). Lève `ValueError`."""
+    texte = fichier.read_text(encoding="utf-8-sig")
+    config = json.loads(json_pour_keras_anterieur(texte))
     if not isinstance(config, dict):
         raise ValueError("autre chose")
     # `to_json` ne dit pas la version ; ces réglages datent.
     recent = any(f'"{cle}"' in texte for cle in AJOUTS_RECENTS)
-    return config, str(infos.get("keras_version", "3.15 ou plus récent" if recent else "?"))
+    return config, str(config.get("keras_version", "3.15 ou plus récent" if recent else "?"))
 
 
 def alleger_fichier(fichier):

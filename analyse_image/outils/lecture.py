@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pandas as pd
 from PIL import Image
 from tqdm.auto import tqdm
 
-from outils.fichiers import dossier_atomique, est_parasite, fichiers_sous
+from outils.fichiers import est_parasite, fichiers_sous
 from outils.photos import PhotoIllisible, formats_lisibles, ouvrir_photo
 from outils.preparation import couleurs_carrees
 
@@ -94,25 +93,3 @@ def mesurer_photos(chemins):
             taille = (None, None)
         lignes.append((str(chemin), *taille, os.path.getsize(chemin)))
     return pd.DataFrame(lignes, columns=["chemin", "largeur", "hauteur", "octets"])
-
-
-def ecrire_arborescence(manifeste, dossier):
-    """Range les photos dans `dossier/<jeu>/<classe>/`, par lien physique ; rend leur nombre.
-
-    Un lien physique ne prend pas de place : c'est un second nom du même fichier (une copie, là où il n'y en a
-    pas). Lève `FileExistsError` si `dossier` existe et n'est pas vide.
-    """
-    if set(manifeste["jeu"]) - set(JEUX):
-        raise ValueError("Certaines lignes n'ont pas de jeu : appelez d'abord `repartir`.")
-    with dossier_atomique(dossier) as provisoire:
-        for ligne in manifeste.to_dict("records"):
-            source = Path(ligne["chemin"])
-            cible = provisoire / ligne["jeu"] / ligne["classe"] / source.name
-            cible.parent.mkdir(parents=True, exist_ok=True)
-            if cible.exists():  # deux photos du même nom, venues de dossiers différents
-                cible = cible.with_name(f"{source.parent.name}-{source.name}")
-            try:
-                os.link(os.path.realpath(source), cible)  # jamais un lien vers un lien
-            except OSError:  # autre disque, ou système sans liens physiques
-                shutil.copyfile(source, cible)
-    return len(manifeste)

@@ -5,7 +5,6 @@ import hashlib
 import json
 import platform
 import warnings
-import zipfile
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -71,9 +70,8 @@ def sauvegarder_modele(
 
     `entree` : le contrat d'entrée, `ENTREE_GRISE` ou `ENTREE_COULEUR` (la forme est celle du réseau).
     `complet` : un nom, pour écrire aussi le modèle en un seul fichier, `.keras` et `.h5` (ancien format).
-    `mesures` : ce qu'on veut garder avec le modèle, par exemple `precision_test=0.91`.
-    Tout se relit avec Keras 3.13 et plus récent. Lève `ModeleInvalide` si le nombre de classes n'est pas
-    celui des sorties, `OSError` si l'on ne peut écrire.
+    `mesures` : ce qu'on garde avec lui (`precision_test=0.91`). Tout se relit dès Keras 3.13.
+    Lève `ModeleInvalide` s'il n'y a pas autant de classes que de sorties, `OSError` si l'on ne peut écrire.
     """
     import keras
     from absl import logging
@@ -146,13 +144,11 @@ def lire_fiche(dossier, nom="modele"):
 def charger_modele(dossier, nom="modele"):
     """Rend le réseau Keras (non compilé) écrit dans `dossier` par `sauvegarder_modele` ou par l'énoncé.
 
-    `dossier` peut aussi être un modèle en un seul fichier, `.keras`. Lève `ModeleInvalide` : fichier absent,
-    JSON abîmé, modèle de Keras 2, poids tronqués ou d'un autre réseau, code Python caché (couche Lambda).
+    Lève `ModeleInvalide` : fichier absent, JSON abîmé, modèle de Keras 2, poids tronqués ou d'un autre réseau,
+    code Python caché (couche Lambda).
     """
     json_, poids, _ = fichiers_du_modele(dossier, nom)
-    if Path(dossier).suffix == ".keras":
-        json_ = poids = Path(dossier)
-    if absents := [c.name for c in dict.fromkeys((json_, poids)) if not c.is_file()]:
+    if absents := [c.name for c in (json_, poids) if not c.is_file()]:
         presents = sorted(c.name for c in json_.parent.glob("*") if c.is_file())
         raise ModeleInvalide(
             f"Il manque {' et '.join(absents)} dans le dossier « {json_.parent.name} ».",
@@ -170,7 +166,7 @@ def charger_modele(dossier, nom="modele"):
             "les poids du réseau décrit",
             "sauvegardez ensemble l'architecture et les poids du même modèle",
         ) from erreur
-    if json_ != poids and (classes := lire_fiche(dossier, nom).get("classes")):
+    if classes := lire_fiche(dossier, nom).get("classes"):
         _verifier_classes(modele, classes)
     return modele
 
@@ -180,7 +176,7 @@ def _en_une_ligne(erreur):
 
 
 def _reconstruire(fichier):
-    """Le réseau, sans ses poids, que décrit un fichier `.json` ou `.keras`."""
+    """Le réseau, sans ses poids, que décrit un fichier `.json`."""
     import keras
 
     ici = keras.__version__
@@ -189,7 +185,7 @@ def _reconstruire(fichier):
     remede = "sauvegardez de nouveau le modèle"
     try:
         config, version = lire_json(fichier)
-    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as erreur:
+    except (ValueError, OSError) as erreur:
         raise ModeleInvalide(sujet, _en_une_ligne(erreur), attendu, remede) from erreur
     if "class_name" not in config:
         seule = "la configuration seule, écrite par get_config()"

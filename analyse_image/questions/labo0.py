@@ -12,6 +12,14 @@ CONVOLUTIONS = (
     ([[1, 2], [0, 3]], 2, [[5, 7], [10, 2]]),
 )
 CARTE_ESSAI = np.array([[1, 5, 2, 0], [4, 0, 3, 1], [2, 6, 1, 7], [0, 1, 2, 3]])
+# Ce que dit NumPy des fautes attendues → ce qu'en dit `verifier`.
+PRODUIT = "« @ » est le produit de matrices ; attendu : « * », case par case."
+FAUTES = {
+    "setting an array element": "une case reçoit tout un tableau ; attendu : un nombre, la somme.",
+    "matmul": PRODUIT,
+    "not aligned": PRODUIT,  # np.dot
+    "broadcast": "la fenêtre n'a pas la taille du filtre : hauteur × largeur, pas toujours 3×3.",
+}
 RESUMES = (
     (np.max, 2, [[5, 5, 3], [6, 6, 7], [6, 6, 7]]),
     (np.min, 2, [[0, 0, 0], [0, 0, 1], [0, 1, 1]]),
@@ -26,9 +34,10 @@ def labo0_q1(noms):
         try:
             trouvee = noms["convoluer"](IMAGE_ESSAI, filtre, pas)
         except ValueError as erreur:
-            if "setting an array element" not in str(erreur):
+            fautes = [phrase for mots, phrase in FAUTES.items() if mots in str(erreur)]
+            if not fautes:
                 raise
-            raise Faux("une case reçoit tout un tableau ; attendu : un nombre, la somme.") from None
+            raise Faux(fautes[0]) from None
         verifier_tableau("convoluer(…)", trouvee, attendue.shape)
         fausses = np.argwhere(trouvee != attendue)
         if len(fausses):

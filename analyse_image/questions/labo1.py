@@ -53,7 +53,8 @@ def labo1_q2(noms):
         )
     # train_test_split tire une permutation des lignes ; les premières vont à la validation.
     X, y = np.asarray(noms["X"]).reshape(n, -1), np.asarray(noms["y"])
-    ordre = np.random.RandomState(13).permutation(n)[:n_validation]
+    ordre = np.random.RandomState(13).permutation(n)
+    ordre, reste = ordre[:n_validation], ordre[n_validation:]
     validation = np.asarray(parts["X_validation"]).reshape(n_validation, -1)
     if not np.array_equal(validation[:50], X[ordre[:50]]):
         par_classe = np.asarray(parts["y_validation"]).sum(axis=0)
@@ -67,6 +68,15 @@ def labo1_q2(noms):
     if not np.array_equal(np.asarray(parts["y_validation"]), y[ordre]):
         raise Faux(
             "les étiquettes ne suivent pas leurs images : donnez X et y au même train_test_split."
+        )
+    apprentissage = np.asarray(parts["X_apprentissage"]).reshape(len(reste), -1)
+    if not (
+        np.array_equal(apprentissage, X[reste])
+        and np.array_equal(np.asarray(parts["y_apprentissage"]), y[reste])
+    ):
+        raise Faux(
+            "X_apprentissage et y_apprentissage ne sont pas le reste des images ; attendu : "
+            "les quatre tableaux que rend un seul train_test_split."
         )
     return "80 % pour apprendre, 20 % pour valider, les mêmes images pour toute la classe."
 
@@ -144,7 +154,8 @@ def _erreur_et_precision(nom, evaluation):
             f"{nom} est un dictionnaire ; attendu : une liste [erreur, précision], sans return_dict."
         )
     if not hasattr(evaluation, "__len__") or len(evaluation) != 2:
-        raise Faux(f"{nom} vaut {evaluation!r} ; attendu : [erreur, précision].")
+        trouve = f"{np.size(evaluation)} valeur(s), de type {type(evaluation).__name__}"
+        raise Faux(f"{nom} : {trouve} ; attendu : [erreur, précision].")
     erreur, precision = map(float, evaluation)
     if not (erreur >= 0 and 0 <= precision <= 1):
         raise Faux(

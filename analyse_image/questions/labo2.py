@@ -3,7 +3,7 @@
 import numpy as np
 
 from questions.labo1 import ReseauConstant
-from questions.reponses import Faux, question, verifier_tableau
+from questions.reponses import Faux, arrondis, question, verifier_tableau
 
 
 @question("q6")
@@ -20,8 +20,7 @@ def labo2_q6(noms):
         raise Faux("le fond reste clair ; attendu : blanc (255) → 0, noir (0) → 1.")
     if not np.allclose(x.ravel(), [1, 0.8, 0.2, 0], atol=1e-3):
         raise Faux(
-            f"les pixels 0, 51, 204, 255 deviennent {np.round(x.ravel(), 3).tolist()} ; "
-            "attendu : 1, 0.8, 0.2, 0."
+            f"les pixels 0, 51, 204, 255 deviennent {arrondis(x)} ; attendu : 1, 0.8, 0.2, 0."
         )
     return "blanc → 0, noir → 1, float32."
 
@@ -78,7 +77,11 @@ def labo2_q7(noms):
     if not np.allclose(rendue, reponse, atol=1e-5):
         raise Faux(
             "predire ne rend pas la réponse du réseau donné : "
-            f"{np.round(rendue, 3).tolist()} au lieu de {np.round(reponse, 3).tolist()}."
+            f"{arrondis(rendue)} au lieu de {arrondis(reponse)}."
+        )
+    if hasattr(noms["probabilities"], "numpy"):
+        raise Faux(
+            "probabilities est un tenseur ; attendu : un tableau numpy, par exemple celui de predict."
         )
     probabilites = verifier_tableau("probabilities", noms["probabilities"], (10,), (0, 1))
     ici = np.asarray(noms["modele"].predict(np.asarray(noms["image_array"]), verbose=0))[0]

@@ -57,6 +57,11 @@ def verifier_tableau(nom, valeur, forme=None, bornes=None, type_=None):
     return tableau
 
 
+def arrondis(valeurs, decimales=3):
+    """Ces nombres, arrondis, en une liste courte à lire."""
+    return [round(float(valeur), decimales) for valeur in np.ravel(valeurs)]
+
+
 def manifeste(**colonnes):
     """Un petit manifeste (DataFrame) pour essayer la fonction d'un étudiant."""
     import pandas as pd  # le notebook qui pose la question l'a déjà importé

@@ -27,11 +27,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 
-from outils import preparation
 from service import atelier
 from service.portier import DEMANDE_MAX, MO, Portier, Refus, erreur, journal
 from service.reponses import Modele, Prediction, Sante, erreurs
-from service.reseau import ReseauExporte
+from service.reseau import ReseauExporte, preparer
 
 Photo = Annotated[UploadFile, File(description="La photo d'un vêtement : JPEG ou PNG.")]
 
@@ -52,7 +51,7 @@ async def vivre(app):
     defaut = dossier / "modele" if en_ligne else dossier.parent / "modele" / "reference"
     reseau = ReseauExporte.lire(os.environ.get("SERVICE_MODELE") or defaut)
     damier = Image.fromarray(np.indices((64, 64)).sum(axis=0).astype(np.uint8))
-    preparation.preparer(damier, reseau.entree)  # refuse de démarrer sur un contrat intenable
+    preparer(damier, reseau.entree)  # refuse de démarrer sur un contrat intenable
     app.state.ordinaires = atelier.File("ordinaires", atelier.TRAVAUX, atelier.PLACES)
     app.state.lourdes = atelier.File("lourdes", 1, atelier.PLACES_LOURDES)
     app.state.reseau = reseau

@@ -17,9 +17,11 @@ from PIL import Image
 from prometheus_client import Gauge
 from starlette.requests import ClientDisconnect
 
-from outils import preparation
+from outils import photos
+from outils.preparation import avertir_du_doute
 from service.poids import PNG, Poids, peser_photo
 from service.portier import MO, Refus
+from service.reseau import preparer
 
 TRAVAUX = int(os.environ.get("SERVICE_TRAVAUX", "2"))
 # Au-delà, « saturé » plutôt que cinq secondes d'attente : du bruit, le pire à détourer, prend 0,4 s.
@@ -62,10 +64,10 @@ def classer(reseau, octets, poids=None):
     poids = poids or juger(octets)
     try:
         with UNE_GRANDE if poids.memoire > PETITE else nullcontext():
-            photo = preparation.ouvrir_photo(octets, ("JPEG", "PNG"), PIXELS_MAX)
-        prete = preparation.preparer(photo, reseau.entree)
-    except preparation.PhotoIllisible as e:
-        raise Refus(413 if isinstance(e, preparation.PhotoDemesuree) else 422, str(e)) from None
+            photo = photos.ouvrir_photo(octets, ("JPEG", "PNG"), PIXELS_MAX)
+        prete = preparer(photo, reseau.entree)
+    except photos.PhotoIllisible as e:
+        raise Refus(413 if isinstance(e, photos.PhotoDemesuree) else 422, str(e)) from None
     probabilites = [round(float(p), 6) for p in reseau.probabilites(prete.entree)]
     rang = int(np.argmax(probabilites))
     vue = (prete.entree[0] * (255 / reseau.blanc)).round().astype(np.uint8).squeeze()
@@ -74,9 +76,9 @@ def classer(reseau, octets, poids=None):
         "classe": reseau.classes[rang],
         "probabilite": probabilites[rang],
         "probabilites": dict(zip(reseau.classes, probabilites, strict=True)),
-        "image": en_base64(preparation.sur_blanc(photo), "JPEG"),
+        "image": en_base64(photos.sur_blanc(photo), "JPEG"),
         "entree": en_base64(Image.fromarray(vue), "PNG"),
-        "avertissements": prete.avertissements + preparation.avertir_du_doute(probabilites),
+        "avertissements": prete.avertissements + avertir_du_doute(probabilites),
         "modele": reseau.identite,
     }
 

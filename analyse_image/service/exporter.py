@@ -21,7 +21,6 @@ from outils.modele import (
     lire_fiche,
     modele_present,
 )
-from outils.preparation import maximum
 from service.reseau import ReseauExporte
 
 ECART_MAX = 1e-5  # entre le réseau exporté et le réseau Keras, sur chaque probabilité
@@ -42,7 +41,7 @@ def exporter_modele(modele, dossier, classes=None, entree=None, nom="modele", ec
     fiche = lire_fiche(dossier, nom) if modele_present(dossier, nom) else {}
     forme = list(modele.input_shape[1:])
     entree = entree or fiche.get("entree") or (ENTREE_GRISE if forme[-1] == 1 else ENTREE_COULEUR)
-    entree = {**entree, "forme": forme, "maximum": maximum(entree)}
+    entree = {**entree, "forme": forme, "maximum": entree.get("maximum", 1)}
     essais = np.random.default_rng(13).random((32, *forme), dtype="float32") * entree["maximum"]
     modele = _en_probabilites(_en_float32(modele), essais)
     une = keras.InputSpec(shape=(1, *forme), dtype="float32")  # un navigateur veut un lot fixe

@@ -7,16 +7,53 @@ from pathlib import Path
 
 import numpy as np
 
+from outils.fichiers import Refus
 from outils.modele import ModeleInvalide
-from outils.preparation import maximum
+from outils.photos import ouvrir_photo, sur_blanc
+from outils.preparation import (
+    Preparation,
+    analyser_photo,
+    create_centered_image,
+    normalize_pixels,
+    preparer_couleur,
+    resize_with_aspect_ratio,
+)
 
 EXPORTEZ = "exportez le modèle (section 1 de analyse_image/deploiement.ipynb)"
+
+
+def preparer(source, contrat):
+    """Prépare une photo selon le contrat d'entrée d'un modèle (« entree » de sa fiche) : `Preparation`.
+
+    `contrat` : `forme` (hauteur, largeur, canaux), `preparation` (une fonction d'`outils.preparation`) et
+    `maximum` (valeur du blanc ; absent, 1). Lève `PhotoIllisible`, ou `Refus` pour un contrat intenable.
+    """
+    nom, (cote, largeur, canaux) = contrat["preparation"], contrat["forme"]
+    formes = {"preparer_couleur": (cote, cote, 3)}
+    formes |= dict.fromkeys(("preparer_photo", "load_and_preprocess_image"), (28, 28, 1))
+    if formes.get(nom) != (cote, largeur, canaux):
+        raise Refus(
+            "Le contrat d'entrée de ce modèle ne peut pas être tenu : aucune préparation ne le donne.",
+            f"{cote} × {largeur} × {canaux} par « {nom} »",
+            "28 × 28 × 1 par preparer_photo ou load_and_preprocess_image, ou un carré × 3 par preparer_couleur",
+            "corrigez « entree » dans la fiche du modèle",
+        )
+    if nom == "preparer_photo":
+        preparation = analyser_photo(source)
+    elif nom == "preparer_couleur":
+        preparation = Preparation(preparer_couleur(source, cote))
+    else:  # la recette de l'énoncé, sur une photo remise droite et posée sur blanc
+        gris = sur_blanc(ouvrir_photo(source)).convert("L")
+        centree = create_centered_image(resize_with_aspect_ratio(gris, 20), cote)
+        preparation = Preparation(normalize_pixels(centree)[None, ..., None])
+    preparation.entree = preparation.entree * np.float32(contrat.get("maximum", 1))
+    return preparation
 
 
 class ReseauExporte:
     """Un réseau écrit par `exporter_modele`, prêt à répondre : ni TensorFlow ni Keras.
 
-    `classes` ; `entree`, le contrat à donner à `preparation.preparer` ; `blanc`, la valeur d'un pixel blanc ;
+    `classes` ; `entree`, le contrat à donner à `preparer` ; `blanc`, la valeur d'un pixel blanc ;
     `identite`, nom et version. Lève `ModeleInvalide` si la fiche et le réseau ne vont pas ensemble.
     """
 
@@ -31,7 +68,7 @@ class ReseauExporte:
             sujet = "La fiche ne décrit pas ce fichier .tflite."
             raise ModeleInvalide(sujet, "une autre somme", litert.get("sha256", "rien"), EXPORTEZ)
         self.classes, self.entree = fiche["classes"], fiche["entree"]
-        self.blanc = maximum(self.entree)
+        self.blanc = self.entree.get("maximum", 1)
         self.identite = {"nom": litert["nom"], "version": f"{litert['date']}-{somme[:8]}"}
         try:
             self._interprete = Interpreter(model_content=octets, num_threads=1)
