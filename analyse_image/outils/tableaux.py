@@ -102,6 +102,7 @@ def verifier_colonnes(chemin, remede, lignes=None):
     """Refuse un CSV dont une ligne a plus de valeurs que l'en-tête n'a de noms : tout se décalerait.
 
     `lignes` : n'en regarder que les premières. Des numéros de ligne sans nom de colonne (R, pandas) sont admis.
+    Lève `DonneesInvalides`, qui nomme la ligne.
     """
     with (
         suppress(csv.Error),  # ce n'est pas du CSV : qui le lira le dira
