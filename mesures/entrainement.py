@@ -4,14 +4,17 @@
 
 Études : « frontière » (jeu complet, mesuré sur le test ; le réseau publié y laisse aussi ses trente époques dans
 mesures/surapprentissage.csv), « augmentation », « taux », « taille » et « tri » (12 000 images, 12 époques, mesurées
-sur la validation), « départ » (50 000 images, même durée de calcul, petites images au début ou non, validation).
+sur la validation).
 Par défaut, toutes ; avec `--essai`, le seul essai de ce nom dans l'étude. Le code mesuré est celui des cellules de
 deux_convolutions.ipynb et de frontiere.ipynb.
 Les résultats s'ajoutent à mesures/entrainement.csv ; une ligne déjà mesurée n'est pas refaite, si bien qu'une
 interruption ne coûte que l'entraînement en cours ; avec `--minutes`, plus aucun ne commence passé ce délai.
 
-Les lignes « miroir » et « taille » datent d'un réseau à deux convolutions qui retournait, en tête, une image sur deux.
+Les lignes « miroir » et « taille » datent d'un réseau à deux convolutions qui retournait, en tête, une image sur deux ;
+celles de l'étude « première recette », de nos entraînements d'avant la normalisation en une passe et bfloat16 : lots de
+128 images, d'abord réduites à 16 puis à 20 pixels.
 
+`mesures/frontiere_essais.csv` : ce qui a été essayé autour de notre recette, 50 000 images et la validation.
 Le jeu de test ne sert à aucun choix : les époques de nos réseaux ont été fixées sur la validation.
 """
 
@@ -19,6 +22,7 @@ import argparse
 import os
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 RESULTATS = Path(__file__).resolve().parent / "entrainement.csv"
@@ -32,10 +36,12 @@ from sklearn.metrics import precision_recall_fscore_support  # noqa: E402
 
 CELLULES = ("imports", "parametres", "donnees", "reseau", "augmentations", "bruits")
 FRONTIERE = (
-    *("imports", "parametres", "cinq", "augmentations", "effacer", "enchainer", "cycle", "phases"),
-    *("orthogonaliser", "muon", "etape", "choisir-images", "preparer-tri", "trier", "moyenner"),
+    *("imports", "parametres", "cinq", "augmentations", "effacer", "enchainer", "phases", "cycle"),
+    *("orthogonaliser", "muon", "etape", "choisir-images", "preparer-tri", "trier"),
+    *("normaliser", "bf16", "moyenner"),
 )
-IMAGES_PISTES, EPOQUES_PISTES, LARGEUR_PISTES = 12_000, 12, 16
+IMAGES_PISTES, EPOQUES_PISTES, LARGEUR_PISTES, LOT_PISTES = 12_000, 12, 16, 128
+LOTS = 1_200, 2_700, 6_500  # les nôtres : trois, huit et vingt minutes en bfloat16
 
 
 def flux(labo, X, y, lot, augmenter, graine):
@@ -51,12 +57,12 @@ def flux(labo, X, y, lot, augmenter, graine):
 def entrainer(labo, reseau, X, y, epoques, augmenter, planifier, graine):
     """La recette des pistes : AdamW, un taux planifié, étiquettes lissées de 5 %."""
     keras = labo["keras"]
-    pas = -(-len(X) // labo["LOT_NOTRE"]) * epoques
+    pas = -(-len(X) // LOT_PISTES) * epoques
     reseau.compile(
         keras.optimizers.AdamW(planifier(pas), weight_decay=0.05),
         keras.losses.CategoricalCrossentropy(label_smoothing=0.05),
     )
-    lots = flux(labo, X, y, labo["LOT_NOTRE"], augmenter, graine)
+    lots = flux(labo, X, y, LOT_PISTES, augmenter, graine)
     reseau.fit(lots, epochs=epoques, shuffle=False, verbose=0)
 
 
@@ -105,27 +111,22 @@ def en_triant(labo, X, y, pas, graine, optimiseur=lambda: None, **options):
 
 
 def notres(labo, graine):
-    """Les nôtres, sur les 60 000 images : rien n'y est plus à choisir."""
+    """Les nôtres, sur les 60 000 images : rien n'y est plus à choisir. En bfloat16 si le processeur en a."""
+    six = partial(labo["cinq_convolutions"], de_plus=1, normaliser=labo["EnUnePasse"])
 
-    def entrainer(pas):
-        return en_triant(labo, labo["X"], labo["y"], pas, graine)
+    def entrainer(pas, bf16):
+        def lancer(reseau):
+            labo["calculer_en_bf16"](bf16)
+            en_triant(labo, labo["X"], labo["y"], pas, graine)(reseau)
+            labo["calculer_en_bf16"](False)
 
-    cinq = labo["cinq_convolutions"]
-    six = lambda: cinq(de_plus=1)  # noqa: E731
-    essais = {
-        f"6 conv, {pas} lots": (six, entrainer(pas), 60_000, None) for pas in (2_000, 5_100, 12_400)
+        return lancer
+
+    return {
+        f"6 conv, {pas} lots" + ", bf16" * bf16: (six, entrainer(pas, bf16), 60_000, None)
+        for bf16 in (False, True)[: 1 + labo["BF16"]]
+        for pas in LOTS
     }
-    return {"5 conv, 6200 lots": (cinq, entrainer(6_200), 60_000, None)} | essais
-
-
-def departs(labo, graine):
-    """Notre réseau, autant de calcul : toujours en 28 pixels, ou d'abord en plus petit."""
-    X, y = (labo[nom] for nom in ("X_apprentissage", "y_apprentissage"))
-    essais = {
-        "28 px, 2000 lots": en_triant(labo, X, y, 2_000, graine, phases=labo["PHASES"][2:]),
-        "16, 20 puis 28 px, 3000 lots": en_triant(labo, X, y, 3_000, graine),
-    }
-    return {nom: (labo["cinq_convolutions"], quoi, 50_000, None) for nom, quoi in essais.items()}
 
 
 def pistes(labo, etude, graine):
@@ -153,18 +154,14 @@ def pistes(labo, etude, graine):
         }
         essais = {nom: (petit, avec(planifier=plan)) for nom, plan in plans.items()}
     elif etude == "tri":
-        pas = IMAGES_PISTES * EPOQUES_PISTES // labo["LOT_NOTRE"]
+        pas = IMAGES_PISTES * EPOQUES_PISTES // LOT_PISTES
         adamw = lambda: labo["keras"].optimizers.AdamW(labo["un_cycle"](pas), weight_decay=0.05)  # noqa: E731
 
-        def trier(part, lots=pas, phases=labo["PHASES"][2:], **options):
-            return en_triant(labo, X, y, lots, graine, ecarter=part, phases=phases, **options)
+        def trier(part, **options):
+            return en_triant(labo, X, y, pas, graine, ecarter=part, lot=LOT_PISTES, **options)
 
         essais = {f"écarter {part:.0%}": (petit, trier(part)) for part in (0, 0.5, 0.7, 0.85)}
         essais |= {"écarter 70%, AdamW seul": (petit, trier(0.7, optimiseur=adamw))}
-        essais |= {
-            f"écarter 70%, images réduites, {lots} lots": (petit, trier(0.7, lots, labo["PHASES"]))
-            for lots in (pas, pas * 3 // 2)
-        }
     else:
         essais = {
             f"2 conv + 2 FC, {neurones} neurones": (
@@ -204,8 +201,6 @@ def mesurer(etudes, graines, minutes, seul=None):
         for etude in etudes:
             if etude == "frontière":
                 essais = publies(labo, graine) | notres(labo, graine)
-            elif etude == "départ":
-                essais = departs(labo, graine)
             else:
                 essais = pistes(labo, etude, graine)
             if seul and seul not in essais:
@@ -250,7 +245,7 @@ def tableau(lignes):
 
 
 if __name__ == "__main__":
-    toutes = ["frontière", "augmentation", "taux", "taille", "tri", "départ"]
+    toutes = ["frontière", "augmentation", "taux", "taille", "tri"]
     arguments = argparse.ArgumentParser(description="Mesure les entraînements du labo 3.")
     arguments.add_argument(
         "etudes", nargs="*", default=toutes, metavar="étude", help="|".join(toutes)

@@ -1,13 +1,15 @@
-"""L'optimiseur Muon, tel que l'écrivent les cellules de la frontière (labo 3)."""
+"""L'optimiseur Muon et la normalisation en une passe, tels que les écrit la frontière (labo 3)."""
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers, ops
 
 from mesures.cellules import definir
 
-LABO = definir("frontiere", "orthogonaliser", "muon", keras=keras, np=np, ops=ops)
+NOMS = {"keras": keras, "layers": layers, "np": np, "ops": ops, "tf": tf}
+LABO = definir("frontiere", "orthogonaliser", "muon", "normaliser", **NOMS)
 Muon, orthogonaliser = LABO["Muon"], LABO["orthogonaliser"]
 
 
@@ -65,3 +67,23 @@ def test_hors_des_noyaux_c_est_adamw():
         poids.append([np.asarray(v) for v in modele.trainable_variables])
     for muon, adamw in zip(*poids, strict=True):
         assert np.allclose(muon, adamw) == (muon.ndim != 4)
+
+
+def test_la_normalisation_en_une_passe_est_celle_de_keras():
+    hasard = np.random.default_rng(0)
+    images = tf.constant(3 + 2 * hasard.normal(size=(64, 8, 8, 5)), "float32")
+    retour = tf.constant(hasard.normal(size=images.shape), "float32")
+    resultats = []
+    for classe in (layers.BatchNormalization, LABO["EnUnePasse"]):
+        couche = classe(momentum=0.9)
+        couche.build(images.shape)
+        couche.gamma.assign(np.linspace(0.5, 2, 5))
+        with tf.GradientTape() as bande:
+            bande.watch(images)
+            sorties = couche(images, training=True)
+        gradients = bande.gradient(
+            sorties, [images, couche.gamma.value, couche.beta.value], output_gradients=retour
+        )
+        resultats.append([sorties, *gradients, *couche.weights, couche(images)])
+    for celle_de_keras, la_notre in zip(*resultats, strict=True):
+        np.testing.assert_allclose(la_notre, celle_de_keras, rtol=2e-3, atol=2e-3)
