@@ -41,7 +41,7 @@ FRONTIERE = (
     *("normaliser", "bf16", "moyenner"),
 )
 IMAGES_PISTES, EPOQUES_PISTES, LARGEUR_PISTES, LOT_PISTES = 12_000, 12, 16, 128
-LOTS = 1_200, 2_700, 6_500  # les nôtres : trois, huit et vingt minutes en bfloat16
+LOTS = 1_200, 2_700, 6_500  # les nôtres : trois, six et quinze minutes en bfloat16
 
 
 def flux(labo, X, y, lot, augmenter, graine):
