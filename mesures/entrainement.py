@@ -10,9 +10,12 @@ deux_convolutions.ipynb et de frontiere.ipynb.
 Les résultats s'ajoutent à mesures/entrainement.csv ; une ligne déjà mesurée n'est pas refaite, si bien qu'une
 interruption ne coûte que l'entraînement en cours ; avec `--minutes`, plus aucun ne commence passé ce délai.
 
+« élève » : il faut d'abord son maître, dont les réponses restent dans sortie/, par exemple avec
+`frontière --graines 13 --essai "7 conv, 3700 lots, bf16"`.
+
 Les lignes « miroir » et « taille » datent d'un réseau à deux convolutions qui retournait, en tête, une image sur deux ;
-celles de l'étude « première recette », de nos entraînements d'avant la normalisation en une passe et bfloat16 : lots de
-128 images, d'abord réduites à 16 puis à 20 pixels.
+celles de « première recette », de nos entraînements par lots de 128, d'abord sur des images réduites à 16 puis à 20
+pixels ; celles de « deuxième recette », de six convolutions, puis d'un élève trop pressé.
 
 `mesures/frontiere_essais.csv` : ce qui a été essayé autour de notre recette, 50 000 images et la validation.
 Le jeu de test ne sert à aucun choix : les époques de nos réseaux ont été fixées sur la validation.
@@ -28,6 +31,7 @@ from pathlib import Path
 RESULTATS = Path(__file__).resolve().parent / "entrainement.csv"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import reseaux  # noqa: E402
 from cellules import executer_cellules  # noqa: E402
@@ -36,12 +40,14 @@ from sklearn.metrics import precision_recall_fscore_support  # noqa: E402
 
 CELLULES = ("imports", "parametres", "donnees", "reseau", "augmentations", "bruits")
 FRONTIERE = (
-    *("imports", "parametres", "cinq", "augmentations", "effacer", "enchainer", "phases", "cycle"),
-    *("orthogonaliser", "muon", "etape", "choisir-images", "preparer-tri", "trier"),
-    *("normaliser", "bf16", "moyenner"),
+    *("imports", "parametres", "sept", "augmentations", "effacer", "enchainer", "phases", "cycle"),
+    *("orthogonaliser", "muon", "etape", "choisir-images", "lisser", "trier"),
+    *("normaliser", "bf16", "moyenner", "adoucir"),
 )
 IMAGES_PISTES, EPOQUES_PISTES, LARGEUR_PISTES, LOT_PISTES = 12_000, 12, 16, 128
-LOTS = 1_200, 2_700, 6_500  # les nôtres : trois, six et quinze minutes en bfloat16
+LOTS, LOTS_ELEVE = (600, 2_400, 3_700), (800, 2_400, 5_000)
+# Le maître : l'essai le plus long sans maître, de cette graine ; ses réponses, moyennes de dix passages.
+GRAINE_MAITRE, MAITRE = 13, RESULTATS.parents[1] / "sortie" / "maitre.npy"
 
 
 def flux(labo, X, y, lot, augmenter, graine):
@@ -103,35 +109,36 @@ def publies(labo, graine):
     }
 
 
-def en_triant(labo, X, y, pas, graine, optimiseur=lambda: None, **options):
-    """L'entraînement du labo, prêt à recevoir un réseau ; l'optimiseur n'est créé qu'à ce moment."""
-    return lambda reseau: labo["entrainer_en_triant"](
-        reseau, X, y, pas, graine=graine, optimiseur=optimiseur(), **options
-    )
-
-
 def notres(labo, graine):
     """Les nôtres, sur les 60 000 images : rien n'y est plus à choisir. En bfloat16 si le processeur en a."""
-    six = partial(labo["cinq_convolutions"], de_plus=1, normaliser=labo["EnUnePasse"])
+    sept = partial(labo["sept_convolutions"], normaliser=labo["EnUnePasse"])
+    X, cibles = labo["X"], labo["lisser"](labo["y"])
 
-    def entrainer(pas, bf16):
+    def entrainer(pas, bf16, eleve=False):
         def lancer(reseau):
             labo["calculer_en_bf16"](bf16)
-            en_triant(labo, labo["X"], labo["y"], pas, graine)(reseau)
+            vises = labo["adoucir"](np.load(MAITRE), labo["y"]) if eleve else cibles
+            labo["entrainer_en_triant"](reseau, X, vises, pas, graine=graine)
+            if (pas, graine, eleve) == (LOTS[-1], GRAINE_MAITRE, False):
+                MAITRE.parent.mkdir(exist_ok=True)
+                np.save(MAITRE, labo["predire"](reseau, X, 10))
             labo["calculer_en_bf16"](False)
 
         return lancer
 
-    return {
-        f"6 conv, {pas} lots" + ", bf16" * bf16: (six, entrainer(pas, bf16), 60_000, None)
-        for bf16 in (False, True)[: 1 + labo["BF16"]]
-        for pas in LOTS
-    }
+    essais = {}
+    for suffixe, bf16 in (("", False), (", bf16", True))[: 1 + labo["BF16"]]:
+        essais |= {f"7 conv, {n} lots{suffixe}": entrainer(n, bf16) for n in LOTS}
+        if MAITRE.is_file():
+            essais |= {
+                f"7 conv, {n} lots, élève{suffixe}": entrainer(n, bf16, True) for n in LOTS_ELEVE
+            }
+    return {nom: (sept, lancer, 60_000, None) for nom, lancer in essais.items()}
 
 
 def pistes(labo, etude, graine):
     """Une chose change à la fois, autour de notre recette."""
-    cinq, deux = labo["cinq_convolutions"], labo["creer_deux_convolutions"]
+    cinq, deux = reseaux.cinq_convolutions, labo["creer_deux_convolutions"]
     petit = lambda: cinq(LARGEUR_PISTES)  # noqa: E731
     cosinus = labo["keras"].optimizers.schedules.CosineDecay
     X, y = (labo[nom][:IMAGES_PISTES] for nom in ("X_apprentissage", "y_apprentissage"))
@@ -155,13 +162,15 @@ def pistes(labo, etude, graine):
         essais = {nom: (petit, avec(planifier=plan)) for nom, plan in plans.items()}
     elif etude == "tri":
         pas = IMAGES_PISTES * EPOQUES_PISTES // LOT_PISTES
-        adamw = lambda: labo["keras"].optimizers.AdamW(labo["un_cycle"](pas), weight_decay=0.05)  # noqa: E731
 
-        def trier(part, **options):
-            return en_triant(labo, X, y, pas, graine, ecarter=part, lot=LOT_PISTES, **options)
+        def trier(part, creer=lambda: None):  # l'optimiseur n'est créé qu'avec son réseau
+            return lambda reseau: labo["entrainer_en_triant"](
+                reseau, X, labo["lisser"](y), pas, part, graine, LOT_PISTES, creer()
+            )
 
         essais = {f"écarter {part:.0%}": (petit, trier(part)) for part in (0, 0.5, 0.7, 0.85)}
-        essais |= {"écarter 70%, AdamW seul": (petit, trier(0.7, optimiseur=adamw))}
+        adamw = partial(labo["keras"].optimizers.AdamW, labo["un_cycle"](pas), weight_decay=0.05)
+        essais |= {"écarter 70%, AdamW seul": (petit, trier(0.7, adamw))}
     else:
         essais = {
             f"2 conv + 2 FC, {neurones} neurones": (

@@ -18,7 +18,7 @@ CELLULES_MAX = {
     "test_model": 60,
     "deux_convolutions": 50,
     "deux_convolutions_inference": 20,
-    "frontiere": 47,
+    "frontiere": 51,
     "trois_categories": 60,
     "preparation_hm": 65,
     "transfer_learning": 65,
