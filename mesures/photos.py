@@ -202,7 +202,7 @@ def familiarites(reseau, preparees, n=6_000):
     """Note (n,) de chaque photo : ressemble-t-elle aux images de Fashion-MNIST, ou à des inconnus dessinés ?"""
     (X, y), _ = donnees.charger_fashion_mnist()
     X, y = X[:n], y[:n]
-    corps = reseau.get_layer("cinq_convolutions")
+    corps = reseau.get_layer("sept_convolutions")
     corps = keras.Model(corps.inputs[0], corps.layers[-2].output)
     banques = X, inconnus.dessiner_inconnus(X, y)
     banques = [inconnus.resumer(corps, inconnus.varier_les_tons(b)) for b in banques]

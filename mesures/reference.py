@@ -5,10 +5,11 @@
 
 Aucune photo ne sert à l'entraînement. Les images de Fashion-MNIST sont déformées pour ressembler à ce
 que `outils.preparation.preparer_photo` tire d'une photo : manches écartées, chaussures par paires et
-sous tous les angles, plis, détourage troué ou débordant, tons changés.
+sous tous les angles, perspective, plis, détourage troué ou débordant, tons changés. Une vue manque à
+Fashion-MNIST, la paire vue d'en haut : elle est dessinée.
 
-`mesures/reference_essais.csv` : d'autres déformations, essayées et non retenues ; précision macro sur les photos
-qui servent à choisir, le réseau entier appris de nouveau, ou sa dernière couche seule.
+`mesures/reference_essais.csv` : ce qui a été essayé ; précision macro sur les photos qui servent à choisir, le réseau
+entier appris de nouveau, ou sa dernière couche seule.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import math
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 RACINE = Path(__file__).resolve().parent.parent
@@ -26,21 +28,24 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import reseaux  # noqa: E402
 import tensorflow as tf  # noqa: E402
+from cellules import definir  # noqa: E402
+from tqdm.auto import tqdm  # noqa: E402
 
 from outils import donnees, modele  # noqa: E402
+from service.exporter import exporter_modele  # noqa: E402
 
+# Le réseau, l'optimiseur et le calcul en bfloat16 sont ceux de frontiere.ipynb, qui les explique.
+CELLULES = ("imports", "sept", "cycle", "orthogonaliser", "muon", "etape", "lisser", "normaliser")
 GRAINE = 13
 # Deux dernières époques, sur des images nettes seulement, gagnent sur le jeu de test et perdent sur les
 # photos ; la moyenne des poids d'avant et d'après garde presque tout des deux (Wortsman et al., « Robust
 # fine-tuning of zero-shot models », 2022).
-EPOQUES, FINITION = 20, 2
-LOT = 128
-PAS_MAX = 4e-3  # taux d'apprentissage au sommet du cycle
-LISSAGE = 0.05  # des étiquettes
+EPOQUES, FINITION = 11, 2
+LOT = 256
 # Part des images laissées telles quelles, au retournement et à un pixel près, au début et à la fin : les
 # déformations d'abord, les images nettes à la fin.
-PARTS_NETTES = 0.35, 1.0
-PART_PORTEE = 0.1  # des hauts, pantalons et robes déformés
+PARTS_NETTES = 0.25, 0.85
+PART_DESSUS = 0.25  # des souliers déformés, remplacés par une paire vue d'en haut
 CENTRE = 13.5
 
 # --- Tirages et déformations, par lot : images float32 (n, 28, 28, 1), paramètres (n,) ---------------
@@ -65,7 +70,7 @@ def c(v):
 
 
 def choisir(quand, oui, non):
-    return tf.where(c(quand) > 0, oui, non)
+    return tf.where(c(tf.cast(quand, tf.float32)) > 0, oui, non)
 
 
 def champ(n, hauteur, largeur, taille=28):
@@ -74,27 +79,29 @@ def champ(n, hauteur, largeur, taille=28):
     return tf.image.resize(bruit, (taille, taille), method="bilinear")
 
 
-def projeter(x, a, b, tx, d, e, ty, bord="CONSTANT"):
-    """Le pixel (u, v) de sortie est lu en (a·u + b·v + tx, d·u + e·v + ty)."""
+def projeter(x, a, b, tx, d, e, ty, evase=0.0):
+    """Le pixel (u, v) de sortie est lu en (a·u + b·v + tx, d·u + e·v + ty) ; `evase` > 0 élargit le bas."""
     zero = tf.zeros_like(a)
+    k = zero + evase
+    coefficients = [a, b + k, tx - CENTRE * k, d, e + k, ty - CENTRE * k, zero, k / CENTRE]
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=x,
-        transforms=tf.stack([a, b, tx, d, e, ty, zero, zero], axis=1),
+        transforms=tf.stack(coefficients, axis=1) / (1 - k)[:, None],
         output_shape=[28, 28],
         fill_value=0.0,
         interpolation="BILINEAR",
-        fill_mode=bord,
+        fill_mode="CONSTANT",
     )
 
 
-def affine(x, angle, echelle_x, echelle_y, cisaillement=0.0, dx=0.0, dy=0.0):
-    """Tourne, étire et déplace chaque image autour de son centre."""
+def affine(x, angle, echelle_x, echelle_y, cisaillement=0.0, dx=0.0, dy=0.0, evase=0.0):
+    """Tourne, étire et déplace chaque image autour de son centre ; perspective : le bas plus large, ou le haut."""
     cos, sin = tf.cos(angle), tf.sin(angle)
     a, b = cos / echelle_x, (cos * cisaillement - sin) / echelle_y
     d, e = sin / echelle_x, (cos + sin * cisaillement) / echelle_y
     tx = CENTRE - a * (CENTRE + dx) - b * (CENTRE + dy)
     ty = CENTRE - d * (CENTRE + dx) - e * (CENTRE + dy)
-    return projeter(x, a, b, tx, d, e, ty)
+    return projeter(x, a, b, tx, d, e, ty, evase)
 
 
 def tourner_autour(x, angle, px, py):
@@ -182,33 +189,37 @@ def en_paire(x):
     return tf.maximum(premiere, seconde)
 
 
-def porter(x, y):
-    """Quelqu'un porte le vêtement : tête, bras et jambes (ou buste et pieds, pour un pantalon)."""
-    n = tf.shape(x)[0]
-    k, pantalon = uniforme(n, 0.5, 0.75), tf.cast(est(y, PANTALON), tf.float32)
-    x = affine(x, tf.zeros_like(k), k, k, dy=normale(n, 1.5))
-    haut, bas, gauche, droite = (c(b) for b in boite(x))
-    milieu, large = (gauche + droite) / 2, c(uniforme(n, 0.8, 1.2)) * c(k) * 28
-    v = tf.range(28.0)[None, :, None, None]
-    ecart = tf.abs(tf.range(28.0)[None, None, :, None] - milieu)
+def vue_d_en_haut(y):
+    """Une paire vue d'en haut, dessinée : sandales (5) à brides, autres souliers fermés. (n, 28, 28, 1)."""
+    n = tf.shape(y)[0]
+    grille = (tf.range(56.0) - 27.5) / 28
+    angle, longueur = uniforme(n, -0.2, 0.2), uniforme(n, 0.8, 0.98)
+    largeur = longueur * uniforme(n, 0.3, 0.46)
+    v = grille[None, :, None, None]
+    u = grille[None, None, :, None] + c(largeur * uniforme(n, 0.8, 1.25))
+    cos, sin = c(tf.cos(angle)), c(tf.sin(angle))
+    long = (sin * u + cos * v) / c(longueur)  # -1 : la pointe, 1 : le talon
+    bord = c(largeur) * tf.maximum(1 - long**2, 0) ** c(uniforme(n, 0.3, 0.6))
+    bord *= 1 - c(uniforme(n, 0, 0.25)) * tf.exp(-(((long - 0.2) / 0.3) ** 2))  # la cambrure
+    travers = tf.abs(cos * u - sin * v) / tf.maximum(bord, 0.01)  # 0 : le milieu, 1 : le bord
 
-    buste = c(pantalon * uniforme(n, 0, 0.6)) * large
-    tete = c(uniforme(n, 0.1, 0.15)) * large
-    centre_tete = haut - buste - 1.4 * tete
-    corps = (ecart / tete) ** 2 + ((v - centre_tete) / (1.3 * tete)) ** 2 < 1
-    corps |= (ecart < 0.6 * tete) & (v > centre_tete) & (v < haut + 2)  # le cou
-    corps |= (ecart < 0.22 * large) & (v > haut - buste) & (v < haut + 1)
-    corps &= c(pile(n, 0.7)) > 0  # beaucoup de photos de catalogue coupent la tête
-    jambes = tf.abs(ecart - 0.1 * large) < c(uniforme(n, 0.04, 0.08)) * large
-    longues = c(uniforme(n, 0, 0.8) * (1 - 0.85 * pantalon)) * large
-    corps |= jambes & (v > bas - 1) & (v < bas + longues) & (c(pile(n, 0.7)) > 0)
-    epaule = c(uniforme(n, 0.7, 0.95)) * (droite - gauche) / 2
-    ecart_du_bras = epaule + 0.25 * (v - haut) * c(uniforme(n, -0.3, 0.6))
-    bras = tf.abs(ecart - ecart_du_bras) < c(uniforme(n, 0.03, 0.06)) * large
-    bras &= (v > haut + 0.2 * large) & (v < haut + c(uniforme(n, 0.4, 0.9)) * large)
-    corps |= bras & (c(pile(n, 0.6) * (1 - pantalon)) > 0)
-    ton = c(uniforme(n, 0.2, 0.9)) * tf.ones_like(x)
-    return tf.where((x < 0.06) & corps, ton, x)
+    debut, demi = c(uniforme(n, 0.2, 0.5)), c(uniforme(n, 0.3, 0.55))
+    ouverture = ((long - debut) / demi) ** 2 + (travers / c(uniforme(n, 0.5, 0.85))) ** 2 < 1
+    lacets = (tf.sin(c(uniforme(n, 18, 28)) * long) > 0) & (travers < 0.45) & (long < debut - demi)
+    ferme = ~(ouverture | (lacets & (c(pile(n, 0.5)) > 0)))
+    demi_bride = c(uniforme(n, 0.06, 0.18))
+    brides = tf.abs(long - c(uniforme(n, -0.6, -0.2))) < demi_bride
+    brides |= tf.abs(long - c(uniforme(n, 0.1, 0.7))) < demi_bride
+    tong = tf.abs(travers - tf.clip_by_value(1.3 * (long + 0.55), 0, 1)) < 0.22
+    tong &= tf.abs(long + 0.15) < 0.45
+    dessus = choisir(est(y, 5), choisir(pile(n, 0.5), brides, tong), ferme)
+
+    pied = tf.where(dessus, c(uniforme(n, 0.2, 0.95)), c(uniforme(n, 0.1, 0.95)))
+    pied = tf.maximum(pied - 0.12 * tf.cast(travers > 0.82, tf.float32), 0.07)
+    pied = tf.where((travers < 1) & (tf.abs(long) < 1), pied, 0.0)
+    pied = tf.nn.avg_pool2d(pied, 2, 2, "SAME")
+    paire = tf.maximum(pied, affine(pied[:, :, ::-1], normale(n, 0.05), 1.0, 1.0))
+    return choisir(pile(n, 0.4), paire[:, ::-1], paire)
 
 
 def deformer(x, y):
@@ -217,12 +228,14 @@ def deformer(x, y):
     soulier = tf.cast(est(y, *SOULIERS), tf.float32)
     articule = pile(n, 0.6) * (1 - soulier) * (1 - tf.cast(est(y, SAC), tf.float32))
     x = choisir(articule, ecarter_manches(x, y), x)
+    dessus = pile(n, PART_DESSUS) * soulier
+    x = choisir(dessus, vue_d_en_haut(y), x)
     angle = normale(n, 0.1) + pile(n, 0.2) * soulier * uniforme(n, -math.pi, math.pi)
     echelle, allongement = 0.8 + 0.2 * articule, tf.exp(normale(n, 0.12))
-    seul = affine(x, angle, echelle * allongement, echelle / allongement, normale(n, 0.08))
-    x = choisir(pile(n, 0.35) * soulier, en_paire(x), seul)
-    porte = pile(n, PART_PORTEE) * tf.cast(est(y, *HAUTS, PANTALON, ROBE), tf.float32)
-    x = choisir(porte, porter(recadrer(x), y), x)
+    evase = normale(n, 0.12) + tf.cast(est(y, ROBE), tf.float32) * uniforme(n, 0, 0.2)
+    largeur, hauteur = echelle * allongement, echelle / allongement
+    seul = affine(x, angle, largeur, hauteur, normale(n, 0.08), evase=evase)
+    x = choisir(pile(n, 0.3) * soulier * (1 - dessus), en_paire(x), seul)
     trou = champ(n, 6, 6) > c(uniforme(n, 1.2, 2.2))
     x = recadrer(tf.where(trou & (c(pile(n, 0.2)) > 0), 0.0, x))
     k, sens = tf.exp(uniforme(n, 0, 0.35)), uniforme(n, 0, 2 * math.pi)
@@ -266,49 +279,48 @@ def augmenter(x, y, part_nette):
 # --- Entraînement --------------------------------------------------------------------------------------
 
 
-def lots(X, y, epoques, parts_nettes):
-    """tf.data de tous les pas : (images augmentées, étiquettes lissées, poids), mélangées à chaque époque."""
+def lots(X, y, cibles, epoques, parts_nettes):
+    """tf.data de tous les pas : (images augmentées, cibles, poids), mélangées à chaque époque."""
     pas = epoques * (len(X) // LOT)
     debut, fin = parts_nettes
 
     def preparer(numero, lot):
-        images, etiquettes = lot
-        etiquettes = tf.cast(etiquettes, tf.int32)
+        images, etiquettes, cibles = lot
         images = tf.cast(images, tf.float32)[..., None] / 255
         avancement = tf.cast(numero, tf.float32) / pas
-        images, poids = augmenter(images, etiquettes, debut + (fin - debut) * avancement)
-        cibles = tf.one_hot(etiquettes, reseaux.NOMBRE_CLASSES)
-        return images, cibles * (1 - LISSAGE) + LISSAGE / reseaux.NOMBRE_CLASSES, poids
+        part_nette = debut + (fin - debut) * avancement
+        images, poids = augmenter(images, tf.cast(etiquettes, tf.int32), part_nette)
+        return images, cibles, poids
 
-    melange = tf.data.Dataset.from_tensor_slices((X, y)).shuffle(len(X), seed=GRAINE)
+    melange = tf.data.Dataset.from_tensor_slices((X, y, cibles)).shuffle(len(X), seed=GRAINE)
     suite = melange.batch(LOT, drop_remainder=True).repeat(epoques).enumerate()
     return suite.map(preparer, num_parallel_calls=2).prefetch(4)
 
 
-def ajuster(reseau, X, y, epoques, taux, parts_nettes):
-    """Entraîne avec un taux, ou un plan de taux, donné."""
-    optimiseur = keras.optimizers.AdamW(taux, weight_decay=0.01)
-    reseau.compile(optimiseur, "categorical_crossentropy", weighted_metrics=[], jit_compile=False)
-    suite = lots(X, y, epoques, parts_nettes)
-    reseau.fit(suite, epochs=epoques, steps_per_epoch=len(X) // LOT, shuffle=False, verbose=2)
+def ajuster(labo, reseau, suite, plan):
+    """Entraîne sur tous les lots d'une suite, avec un plan de taux donné."""
+    etape = tf.function(partial(labo["apprendre"], reseau, labo["Muon"](plan, weight_decay=0.05)))
+    for lot in tqdm(suite, unit=" lots"):
+        etape(*lot)
 
 
 def entrainer(X, y, epoques=EPOQUES):
     """Rend le réseau entraîné, qui moyenne l'image et son miroir, et les secondes (montre, processeur)."""
+    labo = definir("frontiere", *CELLULES, "bf16", os=os, Path=Path)
     keras.utils.set_random_seed(GRAINE)
-    reseau = reseaux.cinq_convolutions()
-    plan = keras.optimizers.schedules.CosineDecay
     debut = np.array([time.perf_counter(), time.process_time()])
-    # Un seul cycle : montée linéaire sur un quart des pas, puis descente en cosinus.
-    montee = epoques * (len(X) // LOT) // 4
-    cycle = plan(PAS_MAX / 20, 3 * montee, warmup_target=PAS_MAX, warmup_steps=montee)
-    ajuster(reseau, X, y, epoques, cycle, PARTS_NETTES)
-    avant = reseau.get_weights()
-    pas = FINITION * (len(X) // LOT)
-    ajuster(reseau, X, y, FINITION, plan(PAS_MAX / 8, pas), (1.0, 1.0))
-    reseau.set_weights([(a + b) / 2 for a, b in zip(avant, reseau.get_weights(), strict=True)])
+    labo["calculer_en_bf16"](labo["BF16"])
+    reseau, cibles = labo["sept_convolutions"](normaliser=labo["EnUnePasse"]), labo["lisser"](y)
+    suite = lots(X, y, cibles, epoques, PARTS_NETTES)
+    ajuster(labo, reseau, suite, labo["un_cycle"](len(suite)))
+    avant, suite = reseau.get_weights(), lots(X, y, cibles, FINITION, (1.0, 1.0))
+    ajuster(labo, reseau, suite, keras.optimizers.schedules.CosineDecay(5e-4, len(suite)))
+    labo["calculer_en_bf16"](False)
+    # Les normalisations de Keras : celles du labo, plus rapides, n'existent que dans ses cellules.
+    ordinaire = keras.Sequential(labo["sept_convolutions"]().layers, name="sept_convolutions")
+    ordinaire.set_weights([(a + b) / 2 for a, b in zip(avant, reseau.get_weights(), strict=True)])
     secondes = np.array([time.perf_counter(), time.process_time()]) - debut
-    return reseaux.avec_miroir(reseau), secondes
+    return reseaux.avec_miroir(ordinaire), secondes
 
 
 def precision(reseau, X, y):
@@ -347,6 +359,7 @@ def principal():
             "minutes_processeur": minutes_cpu,
         }
         modele.sauvegarder_modele(reseau, options.sortie, donnees.CLASSES, **details)
+        exporter_modele(reseau, options.sortie)  # pour le service et la page
         print(f"Modèle sauvegardé ! ({options.sortie})")
 
 

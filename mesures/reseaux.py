@@ -58,12 +58,11 @@ def quatre_convolutions():
 
 
 def cinq_convolutions(largeur=32):
-    """Notre réseau, celui de modele/reference (279 722 paramètres pour `largeur=32`).
+    """Notre réseau à cinq convolutions (279 722 paramètres pour `largeur=32`), celui des études de frontiere.ipynb.
 
-    Cinq convolutions normalisées en trois étages, une seule à pleine taille, où elle coûte le plus. Le
-    maximum 2×2 vient avant la normalisation, qui a quatre fois moins à faire. La moyenne globale remplace
-    `Flatten` (Lin, Chen et Yan, « Network in Network », 2014) : le réseau est plus petit, et dépend moins
-    de la position du vêtement.
+    Une seule convolution à pleine taille, où elle coûte le plus. Le maximum 2×2 vient avant la normalisation, qui
+    a quatre fois moins à faire. La moyenne globale remplace `Flatten` (Lin, Chen et Yan, « Network in Network »,
+    2014) : le réseau est plus petit, et dépend moins de la position du vêtement.
     """
     couches = [Input(shape=FORME_ENTREE)]
     for etage, filtres in enumerate([(largeur,), (2 * largeur,) * 2, (4 * largeur,) * 2]):

@@ -45,7 +45,7 @@ def reference():
 
 def test_reference_legere(reference):
     assert reference.count_params() <= 500_000
-    assert sum(f.stat().st_size for f in REFERENCE.iterdir()) < 2.5e6
+    assert sum(f.stat().st_size for f in REFERENCE.iterdir()) < 4e6
     assert modele.lire_fiche(REFERENCE)["classes"] == list(donnees.CLASSES)
 
 
