@@ -114,7 +114,7 @@ def analyser_photo(source):
     _refuser_unie(*_couches(vue), source)
     visage = trouver_visage(photo)
     boite = (0, 0, *photo.size) if visage is None else _autour_du_buste(photo, visage)
-    for _ in range(3):  # un petit vêtement se détoure mieux de près
+    for _ in range(2):  # un petit vêtement se détoure mieux de près
         vue = photo.crop(boite)
         vue.thumbnail((COTE_DETOURAGE, COTE_DETOURAGE), Image.Resampling.BOX)
         rvb, alpha = _couches(vue)
@@ -350,7 +350,7 @@ def _couper(rvb, etat):
     if min(avant.sum(), (~avant).sum()) > 30:
         cv2.setRNGSeed(0)  # GrabCut tire au sort : même photo, même entrée
         bgr = cv2.cvtColor(rvb, cv2.COLOR_RGB2BGR)
-        cv2.grabCut(bgr, etat, None, None, None, 3, cv2.GC_INIT_WITH_MASK)
+        cv2.grabCut(bgr, etat, None, None, None, 2, cv2.GC_INIT_WITH_MASK)
     return etat % 2 == 1
 
 
