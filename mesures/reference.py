@@ -32,10 +32,12 @@ from cellules import definir  # noqa: E402
 from tqdm.auto import tqdm  # noqa: E402
 
 from outils import donnees, modele  # noqa: E402
-from service.exporter import exporter_modele  # noqa: E402
 
 # Le réseau, l'optimiseur et le calcul en bfloat16 sont ceux de frontiere.ipynb, qui les explique.
-CELLULES = ("imports", "sept", "cycle", "orthogonaliser", "muon", "etape", "lisser", "normaliser")
+CELLULES = (
+    *("imports", "sept", "cycle", "orthogonaliser", "muon"),
+    *("etape", "lisser", "normaliser", "bf16"),
+)
 GRAINE = 13
 # Deux dernières époques, sur des images nettes seulement, gagnent sur le jeu de test et perdent sur les
 # photos ; la moyenne des poids d'avant et d'après garde presque tout des deux (Wortsman et al., « Robust
@@ -223,7 +225,7 @@ def vue_d_en_haut(y):
 
 
 def deformer(x, y):
-    """La pose et le cadrage : manches, angle, paire, détourage troué, vêtement coupé."""
+    """La pose et le cadrage : manches, angle, perspective, paire, détourage troué, vêtement coupé."""
     n = tf.shape(x)[0]
     soulier = tf.cast(est(y, *SOULIERS), tf.float32)
     articule = pile(n, 0.6) * (1 - soulier) * (1 - tf.cast(est(y, SAC), tf.float32))
@@ -306,7 +308,7 @@ def ajuster(labo, reseau, suite, plan):
 
 def entrainer(X, y, epoques=EPOQUES):
     """Rend le réseau entraîné, qui moyenne l'image et son miroir, et les secondes (montre, processeur)."""
-    labo = definir("frontiere", *CELLULES, "bf16", os=os, Path=Path)
+    labo = definir("frontiere", *CELLULES, os=os, Path=Path)
     keras.utils.set_random_seed(GRAINE)
     debut = np.array([time.perf_counter(), time.process_time()])
     labo["calculer_en_bf16"](labo["BF16"])
@@ -359,6 +361,12 @@ def principal():
             "minutes_processeur": minutes_cpu,
         }
         modele.sauvegarder_modele(reseau, options.sortie, donnees.CLASSES, **details)
+        ici = Path(__file__).resolve().parent
+        sys.path[:] = [
+            x for x in sys.path if Path(x) != ici
+        ]  # « service » serait mesures/service.py
+        from service.exporter import exporter_modele
+
         exporter_modele(reseau, options.sortie)  # pour le service et la page
         print(f"Modèle sauvegardé ! ({options.sortie})")
 
