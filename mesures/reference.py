@@ -361,10 +361,8 @@ def principal():
             "minutes_processeur": minutes_cpu,
         }
         modele.sauvegarder_modele(reseau, options.sortie, donnees.CLASSES, **details)
-        ici = Path(__file__).resolve().parent
-        sys.path[:] = [
-            x for x in sys.path if Path(x) != ici
-        ]  # « service » serait mesures/service.py
+        # Sans ce dossier-ci, où « service » serait mesures/service.py.
+        sys.path[:] = [x for x in sys.path if Path(x) != RACINE / "mesures"]
         from service.exporter import exporter_modele
 
         exporter_modele(reseau, options.sortie)  # pour le service et la page
