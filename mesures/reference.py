@@ -72,7 +72,7 @@ def c(v):
 
 
 def choisir(quand, oui, non):
-    return tf.where(c(tf.cast(quand, tf.float32)) > 0, oui, non)
+    return tf.where(c(quand) > 0, oui, non)
 
 
 def champ(n, hauteur, largeur, taille=28):
@@ -214,7 +214,7 @@ def vue_d_en_haut(y):
     brides |= tf.abs(long - c(uniforme(n, 0.1, 0.7))) < demi_bride
     tong = tf.abs(travers - tf.clip_by_value(1.3 * (long + 0.55), 0, 1)) < 0.22
     tong &= tf.abs(long + 0.15) < 0.45
-    dessus = choisir(est(y, 5), choisir(pile(n, 0.5), brides, tong), ferme)
+    dessus = tf.where(c(est(y, 5)), choisir(pile(n, 0.5), brides, tong), ferme)
 
     pied = tf.where(dessus, c(uniforme(n, 0.2, 0.95)), c(uniforme(n, 0.1, 0.95)))
     pied = tf.maximum(pied - 0.12 * tf.cast(travers > 0.82, tf.float32), 0.07)

@@ -243,8 +243,7 @@ def test_la_mesure_est_juste_et_dit_l_echelle(resultats):
         1.0,
         "0–255",
     )
-    fiche = json.loads(JSON.with_name("modele.fiche.json").read_text(encoding="utf-8"))
-    assert resultats["référence"]["parametres"] == fiche["parametres"]
+    assert resultats["référence"]["parametres"] == 437_034
 
 
 def test_un_reseau_couteux_est_mesure_sur_moins_d_images_et_le_dit(monkeypatch):

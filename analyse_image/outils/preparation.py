@@ -122,11 +122,11 @@ def analyser_photo(source):
             saillance, masque = _separer(rvb, alpha)
         else:
             saillance, masque = _separer_du_corps(rvb, alpha, _dans_la_vue(visage, boite, vue))
+        agrandi = (boite[2] - boite[0]) * (boite[3] - boite[1]) / (photo.width * photo.height)
         plus_pres = None if visage else _resserrer(boite, masque)
         if plus_pres is None:
             break
         boite = plus_pres
-    agrandi = (boite[2] - boite[0]) * (boite[3] - boite[1]) / (photo.width * photo.height)
     part = float(masque.mean()) * agrandi
     avertissements = _avertir(rvb, masque, part)
     if not masque.any() or part > SEUIL_HAUT:
