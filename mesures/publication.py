@@ -24,8 +24,7 @@ from playwright.sync_api import sync_playwright
 from resultats import ajouter_resultats
 
 RACINE = Path(__file__).resolve().parent.parent
-# Sans ce dossier-ci, où service.py est une mesure.
-sys.path[:] = [str(RACINE), *(d for d in sys.path if Path(d).resolve() != RACINE / "mesures")]
+sys.path.insert(0, str(RACINE))
 
 from publication.page.publier import publier  # noqa: E402
 from service.reseau import ReseauExporte, preparer  # noqa: E402

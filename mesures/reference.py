@@ -32,6 +32,7 @@ from cellules import definir  # noqa: E402
 from tqdm.auto import tqdm  # noqa: E402
 
 from outils import donnees, modele  # noqa: E402
+from service.exporter import exporter_modele  # noqa: E402
 
 # Le réseau, l'optimiseur et le calcul en bfloat16 sont ceux de frontiere.ipynb, qui les explique.
 CELLULES = (
@@ -361,10 +362,6 @@ def principal():
             "minutes_processeur": minutes_cpu,
         }
         modele.sauvegarder_modele(reseau, options.sortie, donnees.CLASSES, **details)
-        # Sans ce dossier-ci, où « service » serait mesures/service.py.
-        sys.path[:] = [x for x in sys.path if Path(x) != RACINE / "mesures"]
-        from service.exporter import exporter_modele
-
         exporter_modele(reseau, options.sortie)  # pour le service et la page
         print(f"Modèle sauvegardé ! ({options.sortie})")
 

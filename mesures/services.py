@@ -1,6 +1,6 @@
 """Le service : écrit comme on l'écrit d'abord, corrigé de deux mots, et le nôtre ; mêmes réseaux, mêmes photos.
 
-    python mesures/service.py [--secondes 4] [--tours 2]
+    python mesures/services.py [--secondes 4] [--tours 2]
 
 Deux versions n'existent que pour cette mesure, avec FastAPI et Keras : l'évidente, `model.predict` dans une fonction
 `async`, qui bloque tout le service ; la directe, `model(x)` dans une fonction ordinaire, que FastAPI mène dans un
@@ -13,7 +13,7 @@ deux premiers sont tirés au sort : ils ne changent rien à la vitesse. Les vers
 on garde la médiane. Mémoire : le plus haut atteint (VmHWM sous Linux). « processeur ms » : temps de calcul du
 service par demande, qui dépend bien moins que le débit de ce que la machine fait par ailleurs ;
 « charge » est ce qu'elle faisait juste avant (0 : rien).
-Écrit `mesures/service.csv`.
+Écrit `mesures/services.csv`.
 """
 
 import argparse
@@ -120,8 +120,6 @@ def ecrire_modeles(dossier):
         charger_modele,
         sauvegarder_modele,
     )
-
-    sys.path[:] = [x for x in sys.path if Path(x) != ICI]  # sinon, « service » serait ce fichier
     from service.exporter import exporter_modele
 
     couches = [layers.Input((64, 64, 3)), layers.Rescaling(2.0, offset=-1.0)]  # labo 4
@@ -164,7 +162,7 @@ def demarrer(version, cas, modele):
         "error",
     ]
     if version != "la nôtre":
-        commande += [f"service:{version.replace('é', 'e')}", "--factory", "--app-dir", str(ICI)]
+        commande += [f"services:{version.replace('é', 'e')}", "--factory", "--app-dir", str(ICI)]
     else:
         commande += ["service.api:app", "--app-dir", str(RACINE / "analyse_image")]
     env = os.environ | {
@@ -300,7 +298,7 @@ def principal():
     for version in ("directe", "la nôtre"):
         rapports = versions.get_group(version)[compares] / evidente_
         print(f"\n{version} / l'évidente :\n{rapports.round(3).to_string()}")
-    ajouter_resultats(tableau, ICI / "service.csv")
+    ajouter_resultats(tableau, ICI / "services.csv")
 
 
 if __name__ == "__main__":
