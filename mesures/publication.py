@@ -24,6 +24,7 @@ from playwright.sync_api import sync_playwright
 from resultats import ajouter_resultats
 
 RACINE = Path(__file__).resolve().parent.parent
+# En tête : sinon, « publication » serait ce fichier.
 sys.path.insert(0, str(RACINE))
 
 from publication.page.publier import publier  # noqa: E402
